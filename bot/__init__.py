@@ -1,0 +1,1 @@
+"""Shipbell: the bot. `docs/architecture.md` is the map of its rooms."""

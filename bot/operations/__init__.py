@@ -1,0 +1,1 @@
+"""The shell around the domain: request, approve, reject, abort; the durable workflow; reconcile."""
