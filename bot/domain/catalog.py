@@ -125,11 +125,13 @@ class Target:
 
 @dataclass(frozen=True)
 class ApprovalRule:
-    """How many different people, holding which roles, must say yes, and how long the question stands."""
+    """How many different people, holding which roles, must say yes, to which kinds of Operation, and how long the question
+    stands. Going back to what ran before needs nobody's yes unless `kinds` says so."""
 
     count: int = 1
     roles: frozenset[str] = frozenset({"lead"})
     expires: timedelta = timedelta(hours=8)
+    kinds: frozenset[str] = frozenset({"deploy", "promote", "configure"})
 
 
 @dataclass(frozen=True)

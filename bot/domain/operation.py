@@ -146,8 +146,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Operation:
-    """`version` counts writes (compare-and-set); `fence` is the fencing number of the replica that works on it;
-    `leg` counts its rollout workflows (a Question ends one, its answer starts the next)."""
+    """`version` counts writes (compare-and-set).
+    `leg` counts its rollout workflows (a Question ends one, its answer starts the next). `undo_scope`: "all" Instances that were
+    touched, or only the "unfinished" ones; `plan_note` says what changed since the Plan was first shown."""
 
     number: int
     kind: Kind
@@ -172,6 +173,8 @@ class Operation:
     question: Question | None = None
     questions_asked: int = 0
     abort_by: str | None = None
+    undo_scope: str = ""
+    undo_reason: str = ""
     outcome: str = ""
     log_tail: tuple[str, ...] = ()
     verify_until: datetime | None = None

@@ -43,21 +43,34 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What will be done and nothing else. `strategy` is the strategy as JSON words, `back_to` the Artifact to undo to.
+class Before:
+    """How an Instance was when the Plan was made: what an undo returns it to. `runs`: it was meant to be running."""
 
-    What enters the hash: kind, target, artifact, configuration version, strategy, the Instances and their Steps, and what
-    an undo returns to. What does not: who asked, when, and health as seen while planning."""
+    instance: str
+    exists: bool
+    runs: bool
+    artifact_digest: str | None = None
+    configuration_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done and nothing else. It holds all that a rollout needs to know of the catalog, so that a catalog that
+    changes under it changes nothing: `target_kind`, `target_options` and `strategy` are the Target's, as JSON words.
+
+    What enters the hash: kind, target with its options, artifact, configuration version, strategy, the Instances with their
+    Steps, and what an undo returns each to. What does not: who asked, when, health and whether an Instance ran."""
 
     kind: str
     service: str
     environment: str
     artifact_digest: str | None
     configuration_version: str
-    back_to: str | None
-    back_to_configuration: str | None
+    target_kind: str
+    target_options: Mapping[str, Any]
     strategy: Mapping[str, Any]
     instances: tuple[str, ...]
+    before: tuple[Before, ...]
     steps: tuple[Step, ...]
     warnings: tuple[str, ...] = ()
 
@@ -69,7 +82,10 @@ class Plan:
             "target": [self.service, self.environment],
             "artifact": self.artifact_digest,
             "configuration": self.configuration_version,
-            "back_to": [self.back_to, self.back_to_configuration],
+            "options": [self.target_kind, dict(self.target_options)],
+            "before": [
+                [b.instance, b.exists, b.artifact_digest, b.configuration_version] for b in self.before
+            ],
             "strategy": dict(self.strategy),
             "instances": list(self.instances),
             "steps": [
