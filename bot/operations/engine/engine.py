@@ -301,6 +301,8 @@ class Engine:
             "sys_db_pool_size": settings.pool,
             # Nothing waits for messages or events inside a workflow, so no connection has to listen for them.
             "use_listen_notify": False,
+            # A thread that finds nothing to do, but `close` waits for the end of its nap.
+            "notification_listener_polling_interval_sec": 0.1,
         }
         return config
 
