@@ -152,6 +152,8 @@ class Permission:
     environment: str = ""
     requester: str = ""
     """For approve, reject and abort: the catalog name of the person whose Operation it is."""
+    requester_slack: str = ""
+    """The same person's Slack user id, so that a person renamed in the catalog stays the same person."""
 
 
 class Access(Protocol):

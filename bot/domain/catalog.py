@@ -11,6 +11,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+from bot.domain.identity import ROLES
+
 Options = Mapping[str, Any]
 """An adapter kind's own settings: JSON values, checked by the catalog's models of that kind."""
 
@@ -177,7 +179,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All of shipbell.yaml. `digest` is the file's content hash; environments keep the promotion ladder's order."""
+    """All of shipbell.yaml. `digest` is the file's content hash; environments keep the promotion ladder's order;
+    `roles` are all roles that it knows: the shipped ones, then its own."""
 
     environments: Mapping[str, Environment]
     services: Mapping[str, Service]
@@ -187,6 +190,7 @@ class Catalog:
     admins_channel: str | None = None
     fallback_channel: str | None = None
     digest: str = ""
+    roles: tuple[str, ...] = ROLES
 
     def target(self, service: str, environment: str) -> Target | None:
         found = self.services.get(service)
