@@ -71,3 +71,8 @@ class PermanentError(AdapterError):
 
 class LeaseLost(ShipbellError):
     """This replica was silent for too long: another one may have taken its work, so it must stop before any effect."""
+
+
+class StorageError(ShipbellError):
+    """The database said no or didn't answer: the disk is full, it can't be written, it is away, its schema is another version's.
+    What the transaction had written is not kept, except when the connection broke while it was being committed."""
