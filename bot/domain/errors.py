@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.domain.gates import Decision
+
 
 class ShipbellError(Exception):
     """An error with sentences for a person.
@@ -44,7 +46,7 @@ class RefNotFound(UsageError):
 class Refused(ShipbellError):
     """A Gate said no. Carries the Decision so that the answer can name who can clear it."""
 
-    def __init__(self, decision: object, what: str, todo: str = "", nearest: Iterable[str] = ()) -> None:
+    def __init__(self, decision: Decision, what: str, todo: str = "", nearest: Iterable[str] = ()) -> None:
         super().__init__(what, todo, nearest)
         self.decision = decision
 

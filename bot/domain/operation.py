@@ -172,6 +172,7 @@ class Operation:
     approve_by: datetime | None = None
     question: Question | None = None
     questions_asked: int = 0
+    asked_from: str = ""
     abort_by: str | None = None
     undo_scope: str = ""
     undo_reason: str = ""

@@ -69,6 +69,9 @@ class Desk(Protocol):
 
     async def why(self, actor: Actor, service: str, environment: str) -> WhyReport: ...
 
+    async def permissions(self, actor: Actor) -> Mapping[str, Sequence[str]]:
+        """What this Actor may do now: environment, in the ladder's order, to actions. For `whoami`; decides nothing."""
+
     async def home(self, identity: SlackIdentity) -> HomeReport: ...
 
     async def refs(self, service: str) -> Sequence[str]:

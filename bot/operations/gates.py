@@ -1,0 +1,84 @@
+"""The Gates' Decisions, asked wherever time has passed. Pure over the catalog and Cedar's answer; nothing is stored here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.domain.errors import Refused
+from bot.domain.gates import Answer, Decision, Gate
+from bot.domain.identity import Actor
+from bot.domain.operation import Kind, Operation
+from bot.operations.world import World
+from bot.ports import Permission
+
+
+def permission_for(kind: Kind, service: str, environment: str, requester: str = "") -> Permission:
+    return Permission(kind.value, service, environment, requester)
+
+
+def require(world: World, actor: Actor, permission: Permission) -> Decision:
+    """The YES, or raises Refused with the NO."""
+    decision = world.access.decide(actor, permission, world.catalog)
+    if decision.answer is not Answer.YES:
+        raise Refused(decision, decision.reason, whom_to_ask(decision))
+    return decision
+
+
+def whom_to_ask(decision: Decision) -> str:
+    if decision.clears.people:
+        names = ", ".join(decision.clears.people[:5])
+        return f"Ask one of these: {names}."
+    if decision.clears.roles:
+        return f"Nobody in the catalog has a role that may: {', '.join(decision.clears.roles)}."
+    return ""
+
+
+def may_still(world: World, operation: Operation) -> Decision | None:
+    """Asked before each Batch: the NO if the requester may not do this any more, by the catalog in force."""
+    requester = operation.requester
+    if requester.is_automatic:
+        return None
+    person = world.catalog.people.get(requester.name)
+    grouped = frozenset().union(*(group.roles for group in world.catalog.groups)) & requester.roles
+    roles = (person.roles if person else frozenset()) | grouped
+    if not roles:
+        return Decision(Gate.ROLE, Answer.NO, f"{requester.name} is in the catalog no more.")
+    permission = permission_for(operation.kind, operation.service, operation.environment, requester.name)
+    decision = world.access.decide(replace(requester, roles=roles), permission, world.catalog)
+    return None if decision.is_yes else decision
+
+
+def approvals_needed(world: World, operation: Operation) -> int:
+    environment = world.catalog.environments.get(operation.environment)
+    rule = environment.approval if environment else None
+    if rule is None or operation.kind.value not in rule.kinds:
+        return 0
+    return rule.count
+
+
+def approval_gate(world: World, operation: Operation, given: int) -> Decision:
+    needed = approvals_needed(world, operation)
+    if needed == 0:
+        return Decision(Gate.APPROVAL, Answer.YES, f"{operation.environment} asks for no approval of this.")
+    clears = world.access.who_may(
+        Permission("approve", operation.service, operation.environment, operation.requester.name),
+        world.catalog,
+    )
+    if given >= needed:
+        return Decision(Gate.APPROVAL, Answer.YES, f"{given} of {needed} approvals are there.")
+    return Decision(
+        Gate.APPROVAL,
+        Answer.WAIT,
+        f"{operation.environment} asks for {needed} {'approval' if needed == 1 else 'approvals'}; {given} so far.",
+        clears=clears,
+    )
+
+
+def turn_gate(operation: Operation | None) -> Decision:
+    if operation is None:
+        return Decision(Gate.TURN, Answer.YES, "Nothing else moves this target.")
+    return Decision(
+        Gate.TURN,
+        Answer.WAIT,
+        f"#{operation.number} ({operation.kind}) has the target; a new one queues behind it.",
+    )

@@ -1,0 +1,191 @@
+"""The sweeper: looks at the rows that wait and moves those whose time has come. It is what makes waiting survive a restart.
+
+Approvals expire, turns are taken, workflows that should run are begun, aborts asked of another replica are heard, and the
+work of replicas that fell silent is taken over. Every replica sweeps; all of it is safe to do twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot.domain.errors import LeaseLost, NotNow, ShipbellError, StaleWrite, StorageError
+from bot.domain.operation import FINAL, Choice, Operation, Question, State
+from bot.operations.engine import Engine, EngineError, Json
+from bot.operations.ledger import Ledger
+from bot.operations.prepare import Prepare
+from bot.operations.rollout import Rollout
+from bot.operations.turns import Turns, next_in_line
+from bot.operations.world import World
+
+logger = logging.getLogger(__name__)
+_OPEN = frozenset(State) - FINAL
+_ROLLING = frozenset({State.ROLLING_OUT, State.VERIFYING, State.UNDOING})
+PREPARE, ROLLOUT = "prepare", "rollout"
+
+
+def prepare_id(operation: Operation) -> str:
+    return f"op-{operation.number}-prepare"
+
+
+def rollout_id(operation: Operation) -> str:
+    return f"op-{operation.number}-leg-{operation.leg}"
+
+
+class Workflows:
+    """The two workflows, as the engine runs them; what fails unforeseen asks a person instead of hanging."""
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._prepare = Prepare(world, ledger)
+        self._rollout = Rollout(world, ledger)
+
+    @property
+    def by_name(self) -> dict[str, Callable[[dict[str, Json]], Awaitable[None]]]:
+        return {PREPARE: self.prepare, ROLLOUT: self.rollout}
+
+    async def prepare(self, argument: dict[str, Json]) -> None:
+        number = int(str(argument["operation"]))
+        try:
+            await self._prepare.run(number)
+        except (LeaseLost, StorageError):
+            raise
+        except Exception as error:
+            logger.exception("preparing operation #%s failed", number)
+            await self._broke(number, error)
+
+    async def rollout(self, argument: dict[str, Json]) -> None:
+        number = int(str(argument["operation"]))
+        try:
+            await self._rollout.run(number)
+        except (LeaseLost, StorageError):
+            raise
+        except Exception as error:
+            logger.exception("rolling out operation #%s failed", number)
+            await self._broke(number, error)
+
+    async def _broke(self, number: int, error: Exception) -> None:
+        now = self._world.clock.now()
+        text = f"Shipbell itself failed ({type(error).__name__}); its log says more."
+
+        def decide(op: Operation) -> Operation | None:
+            if op.state in _ROLLING:
+                undoing = op.state is State.UNDOING
+                choices = (
+                    (Choice.RETRY, Choice.STOP_HERE)
+                    if undoing
+                    else (Choice.RETRY, Choice.ROLL_BACK, Choice.STOP_HERE)
+                )
+                subject = "undo" if undoing else "failure"
+                question = Question(op.questions_asked + 1, subject, text, choices, now)
+                return op.moved(
+                    State.ASKING,
+                    now,
+                    question=question,
+                    questions_asked=question.id,
+                    asked_from=op.state.value,
+                )
+            if op.state is State.PREPARING:
+                return op.moved(State.FAILED, now, outcome=text)
+            return None
+
+        await self._ledger.change(number, decide, summary=text)
+
+
+class Sweeper:
+    def __init__(self, world: World, ledger: Ledger, engine: Engine, replica: str) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._engine = engine
+        self._replica = replica
+        self._turns = Turns(world, ledger)
+        self._begun: set[str] = set()
+        self._wake = asyncio.Event()
+        self._dead: set[str] = set()
+
+    def poke(self) -> None:
+        """Something changed: sweep now rather than in a second."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Sweeps until it is cancelled, or the lease is lost (raises LeaseLost)."""
+        while True:
+            try:
+                await self.sweep()
+            except LeaseLost:
+                raise
+            except ShipbellError as error:
+                logger.warning("the sweep stopped half way: %s", error)
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._world.patience.sweep)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    async def sweep(self) -> None:
+        self._world.fence()
+        await self._take_over()
+        async with self._world.store.view() as view:
+            operations = list(await view.operations(states=_OPEN, limit=5000, newest_first=False))
+        aborting = {
+            op.number for op in operations if op.abort_by and op.state in _ROLLING | {State.PREPARING}
+        }
+        aborting -= {op.number for op in operations if op.state is State.UNDOING}
+        self._world.signals.aborts |= aborting
+        for operation in operations:
+            await self._one(operation)
+        taken = [self._turn(operation) for operation in next_in_line(operations)]
+        if taken:
+            await asyncio.gather(*taken)
+
+    async def _one(self, operation: Operation) -> None:
+        if operation.state is State.AWAITING_APPROVAL:
+            await self._expire(operation)
+        elif operation.state is State.PREPARING:
+            await self.begin(PREPARE, prepare_id(operation), operation)
+        elif operation.state in _ROLLING:
+            await self.begin(ROLLOUT, rollout_id(operation), operation)
+
+    async def begin(self, name: str, workflow_id: str, operation: Operation) -> None:
+        """Begins a workflow; one that was begun before is left alone by the engine, wherever it runs."""
+        if workflow_id in self._begun:
+            return
+        await self._engine.start(name, workflow_id, {"operation": operation.number})
+        self._begun.add(workflow_id)
+
+    async def _turn(self, operation: Operation) -> None:
+        try:
+            moved = await self._turns.take(operation.number)
+        except (LeaseLost, EngineError):
+            raise
+        except (StaleWrite, NotNow):
+            return
+        if moved is not None and moved.state is State.ROLLING_OUT:
+            await self.begin(ROLLOUT, rollout_id(moved), moved)
+
+    async def _expire(self, operation: Operation) -> None:
+        now = self._world.clock.now()
+        if operation.approve_by is None or now < operation.approve_by:
+            return
+
+        def decide(op: Operation) -> Operation | None:
+            if op.state is not State.AWAITING_APPROVAL or op.approve_by is None or now < op.approve_by:
+                return None
+            return op.moved(
+                State.EXPIRED, now, outcome="Nobody approved it in time. Ask for it again to go on."
+            )
+
+        await self._ledger.change(operation.number, decide, what="decision", summary="expired")
+
+    async def _take_over(self) -> None:
+        """Repeated while a dead replica has pending work: a taker may die in between."""
+        silent = await self._world.store.replicas.declare_dead(self._world.patience.replica_ttl)
+        self._dead |= {replica for replica in silent if replica != self._replica}
+        for replica in list(self._dead):
+            taken: Sequence[str] = await self._engine.take_over(replica)
+            if taken:
+                logger.warning("took over %s of the dead replica %s", ", ".join(taken), replica)
+            else:
+                self._dead.discard(replica)
