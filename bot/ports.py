@@ -282,7 +282,11 @@ class Replicas(Protocol):
     async def declare_dead(self, older_than: timedelta) -> Sequence[str]:
         """Marks replicas that were silent for longer as dead, exactly once each, and returns those marked by this call."""
 
-    async def retire(self, replica: str) -> None: ...
+    async def dead(self) -> Sequence[str]:
+        """Those declared dead that have not begun a new life: who marked one may have died before it took its work over."""
+
+    async def retire(self, replica: str) -> None:
+        """Leaves on purpose: its open work is free at once."""
 
 
 class Store(Protocol):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable
 
 from bot.domain.errors import LeaseLost, NotNow, ShipbellError, StaleWrite, StorageError
 from bot.domain.operation import FINAL, Choice, Operation, Question, State
@@ -22,6 +23,7 @@ from bot.operations.world import World
 logger = logging.getLogger(__name__)
 _OPEN = frozenset(State) - FINAL
 _ROLLING = frozenset({State.ROLLING_OUT, State.VERIFYING, State.UNDOING})
+_LOOK_FOR_DEAD = 3.0
 PREPARE, ROLLOUT = "prepare", "rollout"
 
 
@@ -103,7 +105,7 @@ class Sweeper:
         self._turns = Turns(world, ledger)
         self._begun: set[str] = set()
         self._wake = asyncio.Event()
-        self._dead: set[str] = set()
+        self._look_for_dead_at = 0.0
 
     def poke(self) -> None:
         """Something changed: sweep now rather than in a second."""
@@ -181,11 +183,14 @@ class Sweeper:
 
     async def _take_over(self) -> None:
         """Repeated while a dead replica has pending work: a taker may die in between."""
-        silent = await self._world.store.replicas.declare_dead(self._world.patience.replica_ttl)
-        self._dead |= {replica for replica in silent if replica != self._replica}
-        for replica in list(self._dead):
-            taken: Sequence[str] = await self._engine.take_over(replica)
+        replicas = self._world.store.replicas
+        marked = await replicas.declare_dead(self._world.patience.replica_ttl)
+        if not marked and time.monotonic() < self._look_for_dead_at:
+            return
+        self._look_for_dead_at = time.monotonic() + _LOOK_FOR_DEAD
+        for replica in await replicas.dead():
+            if replica == self._replica:
+                continue
+            taken = await self._engine.take_over(replica)
             if taken:
                 logger.warning("took over %s of the dead replica %s", ", ".join(taken), replica)
-            else:
-                self._dead.discard(replica)

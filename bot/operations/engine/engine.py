@@ -80,7 +80,7 @@ class Engine:
 
     async def launch(self) -> None:
         """Opens the engine's database, creating what is missing, and carries on what this replica's last life left, on the
-        running loop. Blocks the loop while it opens (0.1 to 0.5 s): call it before serving. Raises EngineError when another
+        running loop. Holds the loop for some 50 ms: call it before serving. Raises EngineError when another
         process has the SQLite file, EngineUnavailable when the database can't be opened; then nothing is left open."""
         global _launched_engine
         if _launched_engine is not None:
@@ -97,6 +97,8 @@ class Engine:
         try:
             if file is not None:
                 use_wal(file)
+            # On a thread: replicas that start together wait for each other's migrations, in naps of a second.
+            await asyncio.to_thread(DBOS.migrate, settings.address, schema=settings.schema)
             self._registered = {name: self._register(name) for name in self._workflows}
             DBOS(config=self._config())
             # On this thread, inside the loop: DBOS adopts the loop that is running here for every run that it recovers.
@@ -291,13 +293,14 @@ class Engine:
         settings = self._settings
         config: DBOSConfig = {
             "name": "shipbell",
-            "system_database_url": settings.system_database_url,
+            "system_database_url": settings.address,
             "dbos_system_schema": settings.schema,
             "application_version": APPLICATION_VERSION,
             "executor_id": settings.replica,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
             "enable_otlp": False,
+            "run_migrations": False,  # done before, off the loop
             "sys_db_pool_size": settings.pool,
             # Nothing waits for messages or events inside a workflow, so no connection has to listen for them.
             "use_listen_notify": False,

@@ -6,8 +6,12 @@ import logging
 
 from bot.operations.engine.settings import EngineSettings
 
-# What DBOS warns of and what is no news: runs that were cancelled because the engine closes.
-_NO_NEWS = ("Asyncio task cancelled for workflow or step",)
+# What DBOS warns of and what is no news: runs that were cancelled because the engine closes; a server that lets nobody look
+# whether the database exists, which is found out a moment later anyway.
+_NO_NEWS = (
+    "Asyncio task cancelled for workflow or step",
+    "Could not connect to postgres database to verify existence",
+)
 
 
 class _Hide(logging.Filter):
@@ -36,6 +40,7 @@ def quieten(settings: EngineSettings) -> None:
     if not any(isinstance(handler, logging.NullHandler) for handler in dbos.handlers):
         dbos.addHandler(logging.NullHandler())
     dbos.propagate = True
+    dbos.setLevel(logging.WARNING)
     for old in [known for known in dbos.filters if isinstance(known, _Hide)]:
         dbos.removeFilter(old)
     dbos.addFilter(_Hide(settings))

@@ -63,6 +63,14 @@ class EngineSettings:
         return Path(self.system_database_url.removeprefix(_SQLITE).split("?")[0])
 
     @property
+    def address(self) -> str:
+        """The URL to connect to: a server that doesn't answer is given up after seconds, not after the kernel's two minutes."""
+        url = self.system_database_url
+        if self.sqlite_file is not None or "connect_timeout=" in url:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}connect_timeout=10"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not appear in messages and logs: the password, as written and decoded."""
         try:
