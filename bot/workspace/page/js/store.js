@@ -30,6 +30,7 @@ export class Store {
     this.peopleVersion = 0;
     this.onArrival = () => {};
     this.onViewGone = () => {};
+    this.onResync = () => {};
   }
 
   subscribe(draw) {
@@ -151,8 +152,9 @@ const HANDLERS = {
     const mine = message.user === store.me?.id && !message.bot_id;
     const isNew = !store.find(message.channel, message.ts);
     if (mine) {
+      // The server keeps the order of what is sent, so the oldest one that waits here is this one.
       const waiting = store.pending.find(
-        (entry) => entry.state === "sending" && entry.channel === message.channel && (entry.threadTs || "") === replyTs(message) && entry.sent === message.text,
+        (entry) => entry.state === "sending" && !entry.command && entry.channel === message.channel && (entry.threadTs || "") === replyTs(message),
       );
       if (waiting) store.dropPending(waiting.id);
     }
@@ -201,6 +203,9 @@ const HANDLERS = {
   },
   channel(store, { channel }) {
     store.channels.set(channel.id, { ...store.channels.get(channel.id), ...channel });
+  },
+  resync(store) {
+    store.onResync();
   },
   presence(store, { connected }) {
     store.app = { ...store.app, connected };
