@@ -1,0 +1,335 @@
+"""The command line of this workspace: `serve` it, and `say`, `click` and `read` in it. Speaks only the client API.
+
+Exit status: 0 done, 1 the workspace or the app refused, 2 wrong usage or no workspace there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bot.workspace import controls
+from bot.workspace.errors import Json, SeedError
+from bot.workspace.render import Labels, message_line, message_text, view_text
+
+DEFAULT_PORT = 8420
+DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
+REPLY_SECONDS = 4.0
+SETTLE_SECONDS = 0.4
+
+
+class Refused(Exception):
+    """The workspace said no; the sentence is for the person."""
+
+
+class NoWorkspace(Exception):
+    """Nothing answers at the address."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and answers its exit status."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except Refused as refusal:
+        print(f"shipbell: {refusal}", file=sys.stderr)
+        return 1
+    except (NoWorkspace, SeedError) as problem:
+        print(f"shipbell: {problem}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="shipbell", description="The local workspace: serve it, and speak in it."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="serve|say|click|read")
+    serve = verbs.add_parser("serve", help="run the workspace")
+    serve.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="0 takes a free one, written to DIR/workspace.json"
+    )
+    serve.add_argument("--data", type=Path, required=True, metavar="DIR", help="where the state is kept")
+    serve.add_argument(
+        "--seed", type=Path, metavar="FILE", help="team, people, channels and app, as JSON or YAML"
+    )
+    serve.set_defaults(run=_serve)
+    say = verbs.add_parser("say", help="write a message, or run a slash command")
+    say.add_argument("--as", dest="person", required=True, metavar="NAME")
+    say.add_argument("--channel", default="#deploys", metavar="C")
+    say.add_argument("--thread", metavar="TS", help="answer in this message's thread")
+    say.add_argument("text", nargs="+", metavar="TEXT")
+    say.set_defaults(run=_say)
+    click = verbs.add_parser("click", help="press a button by its label")
+    click.add_argument("--as", dest="person", required=True, metavar="NAME")
+    click.add_argument("--operation", type=_operation, metavar="N", help="only where #N is mentioned")
+    click.add_argument("button", nargs="+", metavar="BUTTON")
+    click.set_defaults(run=_click)
+    read = verbs.add_parser("read", help="print a channel")
+    read.add_argument(
+        "--as", dest="person", metavar="NAME", help="default: the first person of the workspace"
+    )
+    read.add_argument("--channel", default="#deploys", metavar="C")
+    read.add_argument("--limit", type=int, default=50, metavar="N")
+    read.add_argument("--json", action="store_true")
+    read.set_defaults(run=_read)
+    return parser
+
+
+def _operation(text: str) -> int:
+    number = text.removeprefix("#")
+    if not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no operation; give its number, such as 12")
+    return int(number)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # Imported here: `say` must not wait for the server's imports.
+    from bot.workspace.seed import load
+    from bot.workspace.server import serve
+    from bot.workspace.store import Busy
+
+    try:
+        serve(load(options.seed), options.data, options.port)
+    except (OSError, Busy) as problem:
+        raise NoWorkspace(
+            f"can't serve the workspace on port {options.port} with {options.data}: {problem}"
+        ) from problem
+    return 0
+
+
+def _say(options: argparse.Namespace) -> int:
+    with Wire(options.person) as wire:
+        boot = wire.boot()
+        text = " ".join(options.text)
+        body = {"channel": _channel(boot, options.channel), "text": text, "thread_ts": options.thread}
+        wire.post("send", {name: value for name, value in body.items() if value is not None})
+        _print_replies(wire, boot)
+    return 0
+
+
+def _click(options: argparse.Namespace) -> int:
+    with Wire(options.person) as wire:
+        boot = wire.boot()
+        label = " ".join(options.button)
+        there: list[str] = []
+        for _, offered in _offers(wire, boot, options.operation):
+            control = controls.find(offered, label)
+            if control is not None:
+                _press(wire, boot, control)
+                _print_replies(wire, boot)
+                return 0
+            there += [one.label for one in offered if one.label not in there]
+        where = f" that mentions #{options.operation}" if options.operation is not None else ""
+        labels = f"; there are: {', '.join(there)}" if there else "; there is nothing to press at all"
+        raise Refused(f"@{options.person} sees no button {label!r}{where}{labels}")
+
+
+def _press(wire: Wire, boot: Json, control: controls.Control) -> None:
+    if control.confirm:
+        print(f"(confirmed: {Labels.of_boot(boot).plain(control.confirm)})")
+    if control.kind == "action":
+        wire.post("action", {"action": control.action, "container": control.container})
+        return
+    view_id = control.container["view_id"]
+    if control.kind == "close":
+        wire.post("close", {"view_id": view_id})
+        return
+    view = next(view for view in boot["views"] if view["id"] == view_id)
+    answer = wire.post("submit", {"view_id": view_id, "values": view["state"]["values"]})
+    if answer.get("errors"):
+        raise Refused("; ".join(f"{block}: {text}" for block, text in answer["errors"].items()))
+
+
+def _read(options: argparse.Namespace) -> int:
+    with Wire(options.person) as wire:
+        boot = wire.boot()
+        labels = Labels.of_boot(boot)
+        channel = _channel(boot, options.channel)
+        messages = wire.get("history", channel=channel, limit=options.limit)["messages"]
+        found = []
+        for message in messages:
+            replies = []
+            if message["reply_count"]:
+                replies = wire.get("history", channel=channel, thread_ts=message["ts"], limit=500)[
+                    "messages"
+                ][1:]
+            found.append((message, replies))
+    if options.json:
+        print(
+            json.dumps(
+                [_as_json(message, replies, labels) for message, replies in found],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+        return 0
+    for message, replies in found:
+        print(message_line(message, labels))
+        for reply in replies:
+            print("\n".join(f"  | {line}" for line in message_line(reply, labels).split("\n")))
+    return 0
+
+
+def _as_json(message: Json, replies: list[Json], labels: Labels) -> Json:
+    """A message for scripts: as the client API has it, with `user_name`, `plain` and `replies` besides."""
+    return {
+        **message,
+        "user_name": labels.users.get(message["user"], message["user"]),
+        "plain": message_text(message, labels),
+        "replies": [_as_json(reply, [], labels) for reply in replies],
+    }
+
+
+def _offers(wire: Wire, boot: Json, operation: int | None) -> Iterator[tuple[str, list[controls.Control]]]:
+    """What can be pressed, the newest place first: the modal on top, then messages of all channels and their threads."""
+    labels = Labels.of_boot(boot)
+    if boot["views"]:
+        # As on the page, an open modal lies over everything: but a button below it can still be named.
+        view = boot["views"][-1]
+        text = view_text(view, labels)
+        if operation is None or controls.mentions_operation(text, operation):
+            yield text, controls.of_view(view)
+    messages: dict[tuple[str, str, bool], Json] = {}
+    for room in boot["channels"]:
+        for message in wire.get("history", channel=room["id"], limit=100)["messages"]:
+            messages[room["id"], message["ts"], message["ephemeral"]] = message
+            if message["reply_count"]:
+                for reply in wire.get("history", channel=room["id"], thread_ts=message["ts"], limit=200)[
+                    "messages"
+                ]:
+                    messages[room["id"], reply["ts"], reply["ephemeral"]] = reply
+    for message in sorted(messages.values(), key=lambda one: float(one["ts"]), reverse=True):
+        text = f"{message_text(message, labels)}\n{message['text']}"
+        if operation is None or controls.mentions_operation(text, operation):
+            yield text, controls.of_message(message)
+
+
+def _print_replies(wire: Wire, boot: Json) -> None:
+    """Prints what the app says to this person, or in their channels, within a few seconds; nothing is fine too."""
+    labels = Labels.of_boot(boot)
+    deadline = Deadline(REPLY_SECONDS)
+    for event in wire.events(boot["seq"], deadline):
+        line = _said(event, boot, labels)
+        if line:
+            print(line)
+            deadline.within(SETTLE_SECONDS)
+
+
+def _said(event: Json, boot: Json, labels: Labels) -> str:
+    kind = event["type"]
+    if kind in ("ephemeral", "ephemeral_changed", "message") and event["message"]["user"] != boot["me"]["id"]:
+        if kind == "message" and event["message"]["user"] != boot["app"]["bot_user_id"]:
+            return ""
+        return message_line(event["message"], labels)
+    if kind in ("view_opened", "view_pushed", "view_updated"):
+        return view_text(event["view"], labels)
+    return ""
+
+
+def _channel(boot: Json, wanted: str) -> str:
+    name = wanted.removeprefix("#").lower()
+    for room in boot["channels"]:
+        if room["id"] == wanted or (not room["is_im"] and room["name"] == name):
+            return str(room["id"])
+        if room["is_im"] and wanted.removeprefix("@").lower() == boot["app"]["name"].lower():
+            return str(room["id"])
+    there = ", ".join("#" + room["name"] for room in boot["channels"] if not room["is_im"])
+    raise Refused(
+        f"there is no channel {wanted!r}; there are {there}, and @{boot['app']['name'].lower()} for the app itself"
+    )
+
+
+class Deadline:
+    """A moment that may be moved nearer, never away."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then; negative afterwards."""
+        return self._end - time.monotonic()
+
+    def within(self, seconds: float) -> None:
+        """At most this many seconds from now."""
+        self._end = min(self._end, time.monotonic() + seconds)
+
+
+class Wire:
+    """The client API, as one person (None: the first there is). Raises Refused and NoWorkspace."""
+
+    def __init__(self, person: str | None) -> None:
+        self._url = os.environ.get("SHIPBELL_WORKSPACE_URL", DEFAULT_URL).rstrip("/")
+        self._http = httpx.Client(base_url=f"{self._url}/client", trust_env=False, timeout=15.0)
+        self._person = person
+
+    def __enter__(self) -> Wire:
+        """Finds the first person where none was named."""
+        if self._person is None:
+            self._person = str(self._ask("GET", "people", {})["people"][0]["name"])
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Closes the connection."""
+        self._http.close()
+
+    def boot(self) -> Json:
+        """`GET /client/boot`."""
+        return self.get("boot")
+
+    def get(self, call: str, **params: Any) -> Json:
+        """One call that reads."""
+        return self._ask("GET", call, {"params": {"as": self._person, **params}})
+
+    def post(self, call: str, body: Json) -> Json:
+        """One call that does something."""
+        return self._ask("POST", call, {"json": {"as": self._person, **body}})
+
+    def events(self, after: int, deadline: Deadline) -> Iterator[Json]:
+        """Events after a number, until the deadline."""
+        try:
+            yield from self._stream(after, deadline)
+        except httpx.ReadTimeout:
+            return
+        except httpx.HTTPError as problem:
+            raise NoWorkspace(f"the workspace at {self._url} went away: {problem}") from problem
+
+    def _stream(self, after: int, deadline: Deadline) -> Iterator[Json]:
+        while deadline.left() > 0:
+            timeout = httpx.Timeout(5.0, read=max(0.05, deadline.left()))
+            params = {"as": self._person or "", "after": str(after)}
+            try:
+                with self._http.stream("GET", "events", params=params, timeout=timeout) as answer:
+                    for line in answer.iter_lines():
+                        if line.startswith("data: "):
+                            event = json.loads(line.removeprefix("data: "))
+                            after = event["seq"]
+                            yield event
+                            # The read's own limit was set before: begin again with what is left now.
+                            break
+            except httpx.ReadTimeout:
+                return
+
+    def _ask(self, verb: str, call: str, given: Json) -> Json:
+        try:
+            answer = self._http.request(verb, call, **given)
+        except httpx.HTTPError as problem:
+            raise NoWorkspace(
+                f"no workspace answers at {self._url} ({problem}); start one with `shipbell demo`, or set SHIPBELL_WORKSPACE_URL"
+            ) from problem
+        try:
+            body = answer.json()
+        except json.JSONDecodeError:
+            raise NoWorkspace(
+                f"what answers at {self._url} is no workspace; set SHIPBELL_WORKSPACE_URL"
+            ) from None
+        if answer.is_error:
+            raise Refused(str(body["error"]["message"]))
+        return dict(body)
