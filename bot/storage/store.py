@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.errors import StorageError
-from bot.ports import Outbox, Replicas, Transaction, View
+from bot.ports import Transaction, View
 from bot.storage.database import PATIENCE, Engines, create_engines
 from bot.storage.errors import raise_explained
 from bot.storage.migration import check_current
@@ -45,11 +45,11 @@ class SqlStore:
         return self._transaction()
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> SqlOutbox:
         return self._outbox
 
     @property
-    def replicas(self) -> Replicas:
+    def replicas(self) -> SqlReplicas:
         return self._replicas
 
     @property

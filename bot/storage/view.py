@@ -61,6 +61,12 @@ class SqlView:
         row = await self._one(_OPERATION.where(tables.operations.c.request_id == request_id))
         return rows.to_operation(row) if row else None
 
+    async def operation_by_message(self, channel_id: str, ts: str) -> int | None:
+        columns = tables.outbox.c
+        query = select(columns.operation).where(columns.channel_id == channel_id, columns.ts == ts).limit(1)
+        row = await self._one(query)
+        return int(row["operation"]) if row and row["operation"] is not None else None
+
     async def steps(self, operation: int) -> Sequence[StepRecord]:
         """In the order of their `seq`."""
         columns = tables.steps.c
