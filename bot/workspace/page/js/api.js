@@ -42,8 +42,14 @@ export class Api {
     return this.post("submit", { view_id: viewId, values });
   }
 
-  close(viewId) {
-    return this.post("close", { view_id: viewId });
+  /** Closes a modal; with `clear` the whole stack. */
+  close(viewId, clear = false) {
+    return this.post("close", { view_id: viewId, ...(clear ? { clear } : {}) });
+  }
+
+  /** The choices of an external select for what was typed: {options}. */
+  options(action, container, value) {
+    return this.post("options", { action, container, value });
   }
 
   shortcut(callbackId, target) {

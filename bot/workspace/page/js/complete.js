@@ -19,7 +19,7 @@ export function localSuggestions(store, text, caret) {
     return findEmoji(word.slice(1), 8).map(([name, char]) => make("emoji")({ label: `${char}  :${name}:`, hint: "", insert: `:${name}: ` }));
   }
   if (text.startsWith("/") && !text.includes("\n") && caret === text.length) return null;
-  if (new RegExp(`^@${store.app.handle ?? appHandle(store)}\\b`, "i").test(text) && caret === text.length) return null;
+  if (new RegExp(`^@${appHandle(store)}\\b`, "i").test(text) && caret === text.length) return null;
   return [];
 }
 
@@ -29,7 +29,7 @@ function appHandle(store) {
 
 function people(store, prefix) {
   const list = [...store.users.values()]
-    .filter((user) => !user.deleted && (user.name.startsWith(prefix) || (user.real_name ?? "").toLowerCase().split(/\s+/).some((part) => part.startsWith(prefix))))
+    .filter((user) => !user.deleted && user.id !== "USLACKBOT" && (user.name.startsWith(prefix) || (user.real_name ?? "").toLowerCase().split(/\s+/).some((part) => part.startsWith(prefix))))
     .map((user) => ({ label: `@${user.name}`, hint: [user.real_name, user.title].filter(Boolean).join(" · "), insert: `@${user.name} `, user }));
   const groups = [...store.groups.values()]
     .filter((group) => group.handle.toLowerCase().startsWith(prefix))

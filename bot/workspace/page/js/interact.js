@@ -44,6 +44,11 @@ export function makeContext(page, { target, blocks, key, prefix, errors }) {
       if (option.url) window.open(option.url, "_blank", "noopener,noreferrer");
       await dispatch(block, element, { selected_option: option });
     },
+    /** The options of an external select for what was typed. */
+    async load(block, element, query) {
+      const action = { block_id: block.block_id, action_id: element.action_id, type: element.type };
+      return (await api.options(action, target, query)).options;
+    },
     /** Keeps a choice, and tells the app where Slack would. Answers whether it was taken (a confirmation may be denied). */
     async choose(block, element, value) {
       if (!(await confirmed(element))) return false;

@@ -75,6 +75,7 @@ export class Modals {
     const working = this.working.has(view.id);
     const failure = this.failures.get(view.id);
     const hasInput = view.blocks.some((block) => block.type === "input");
+    const held = working || view.submit_disabled;
     return h(
       "form",
       {
@@ -106,7 +107,7 @@ export class Modals {
         (view.submit || hasInput) &&
           h(
             "button",
-            { class: `btn btn-primary${working ? " busy" : ""}`, type: "submit", "aria-busy": working ? "true" : null, "aria-disabled": working ? "true" : null },
+            { class: `btn btn-primary${working ? " busy" : ""}`, type: "submit", "aria-busy": working ? "true" : null, "aria-disabled": held ? "true" : null },
             h("span", { class: "btn-label" }, renderPlain(textOf(view.submit) || "Submit")),
             working && h("span", { class: "spinner", "aria-hidden": "true" }),
           ),
@@ -122,7 +123,7 @@ export class Modals {
   }
 
   async #submit(view) {
-    if (this.working.has(view.id)) return;
+    if (this.working.has(view.id) || view.submit_disabled) return;
     const { page } = this;
     const form = page.store.form(view.id);
     const found = problems(form, view.blocks);
@@ -169,15 +170,23 @@ export class Modals {
   }
 
   async #closeAll() {
-    for (const view of [...this.page.store.views].reverse()) await this.#close(view);
+    const { store } = this.page;
+    const top = store.views[store.views.length - 1];
+    for (const view of [...store.views].reverse()) store.closeView(view.id);
+    this.draw();
+    if (top) await this.#tellClosed(top, true);
   }
 
   // Off the screen at once; the server tells the app, and says view_closed to this person's other pages.
   async #close(view) {
     this.page.store.closeView(view.id);
     this.draw();
+    await this.#tellClosed(view, false);
+  }
+
+  async #tellClosed(view, clear) {
     try {
-      await this.page.api.close(view.id);
+      await this.page.api.close(view.id, clear);
     } catch (error) {
       if (error.code === "offline") this.page.toast(error.message, "error");
     }

@@ -170,6 +170,8 @@ export class Page {
       store.addHistory(key, answer.messages, !threadTs && answer.has_more);
     } catch (error) {
       this.toast(error.message, "error");
+      // A link to a thread that is gone still leads to its channel.
+      if (threadTs && error.status === 404 && store.route.thread === threadTs) this.go({ place: "channel", channel, thread: "" }, { replace: true });
     }
   }
 
@@ -273,6 +275,13 @@ export class Page {
       if (command) store.dropPending(entry.id);
       else setTimeout(() => store.dropPending(entry.id), 1_500);
     } catch (error) {
+      if (command && error.code.startsWith("app_")) {
+        // Slackbot says so in the channel, as in Slack; the command is put back to be tried again.
+        store.dropPending(entry.id);
+        this.toast(failureText(store, error, true), "error");
+        if (!this.main.composer.input.value && store.route.channel === channel) this.main.composer.write(text);
+        return;
+      }
       entry.state = "failed";
       entry.error = failureText(store, error, command);
       store.changed();

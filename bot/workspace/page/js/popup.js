@@ -115,12 +115,13 @@ export function openMenu(anchor, items, { label, width = 220 }) {
 
 /**
  * A listbox with a filter. options: {id, label (nodes), search (text), description? (nodes), group?}.
- * `pick(option)` is told each choice; with `multi` the box stays open. onClose is told once, at the end.
+ * `pick(option)` is told each choice; with `multi` the box stays open. `load(query)` fetches the options instead of filtering. onClose is told once, at the end.
  */
-export function openListbox(anchor, options, { label, selected, pick, multi = false, onClose, placeholder = "Search" }) {
+export function openListbox(anchor, options, { label, selected, pick, load, multi = false, onClose, placeholder = "Search" }) {
   const listId = uid("listbox");
   const chosen = new Set(selected);
   let query = "";
+  let problem = "";
   let active = Math.max(0, options.findIndex((option) => chosen.has(option.id)));
   const list = h("div", { class: "listbox", role: "listbox", id: listId, "aria-label": label, "aria-multiselectable": multi ? "true" : null });
   const input = h("input", {
@@ -137,14 +138,15 @@ export function openListbox(anchor, options, { label, selected, pick, multi = fa
       input: () => {
         query = input.value.trim().toLowerCase();
         active = 0;
-        draw();
+        if (load) fetchOptions();
+        else draw();
       },
     },
   });
   const node = h("div", { class: "popup chooser", on: { keydown: onKey } }, input, list);
 
   function matching() {
-    return options.filter((option) => !query || option.search.toLowerCase().includes(query));
+    return options.filter((option) => load || !query || option.search.toLowerCase().includes(query));
   }
 
   function draw() {
@@ -168,10 +170,24 @@ export function openListbox(anchor, options, { label, selected, pick, multi = fa
         ),
       );
     });
-    if (!found.length) rows.push(h("div", { class: "no-options" }, "Nothing matches."));
+    if (!found.length) rows.push(h("div", { class: "no-options" }, problem || "Nothing matches."));
     fill(list, ...rows);
     if (found.length) input.setAttribute("aria-activedescendant", `${listId}-${active}`);
     else input.removeAttribute("aria-activedescendant");
+  }
+
+  async function fetchOptions() {
+    const asked = query;
+    let found = [];
+    try {
+      found = await load(asked);
+      problem = "";
+    } catch (error) {
+      problem = error.message;
+    }
+    if (asked !== query) return;
+    options = found;
+    draw();
   }
 
   function setActive(index) {
@@ -211,5 +227,6 @@ export function openListbox(anchor, options, { label, selected, pick, multi = fa
   draw();
   if (!show(anchor, node, { onClose: () => onClose?.(chosen) })) return;
   input.focus();
+  if (load) fetchOptions();
   list.querySelector(".option.active")?.scrollIntoView({ block: "nearest" });
 }

@@ -56,8 +56,22 @@ export class Store {
     this.app = { commands: [], shortcuts: [], ...boot.app };
     this.hints = boot.hints ?? [];
     this.bootSeq = boot.seq ?? -1;
+    if (boot.views) this.#setViews(boot.views);
     this.peopleVersion += 1;
     this.changed();
+  }
+
+  // Modals that were open when the page was loaded come back with what had been entered.
+  #setViews(views) {
+    for (const view of this.views) if (!views.some((other) => other.id === view.id)) this.onViewGone(view.id);
+    for (const view of views) {
+      if (this.views.some((other) => other.id === view.id)) continue;
+      const form = this.form(view.id);
+      for (const [blockId, actions] of Object.entries(view.state?.values ?? {})) {
+        for (const [actionId, value] of Object.entries(actions)) form.set(blockId, actionId, value, { quiet: true });
+      }
+    }
+    this.views = views;
   }
 
   form(container) {

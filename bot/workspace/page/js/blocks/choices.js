@@ -9,6 +9,8 @@ import { fieldOf, initialValue } from "./values.js";
 
 export const CHOICES = {
   static_select: (element, ctx) => select(element, ctx, ownOptions(element)),
+  external_select: (element, ctx) => select(element, ctx, null),
+  multi_external_select: (element, ctx) => select(element, ctx, null, true),
   multi_static_select: (element, ctx) => select(element, ctx, ownOptions(element), true),
   users_select: (element, ctx) => select(element, ctx, people(ctx.store)),
   multi_users_select: (element, ctx) => select(element, ctx, people(ctx.store), true),
@@ -24,7 +26,10 @@ export const CHOICES = {
 // Options as {id, label, search, description, group, value}: `value` is what the state value carries.
 
 function ownOptions(element) {
-  const groups = element.option_groups ?? [{ label: null, options: element.options ?? [] }];
+  return fromGroups(element.option_groups ?? [{ label: null, options: element.options ?? [] }]);
+}
+
+function fromGroups(groups) {
   return groups.flatMap((group) =>
     group.options.map((option) => ({
       id: option.value,
@@ -39,7 +44,7 @@ function ownOptions(element) {
 
 function people(store) {
   return [...store.users.values()]
-    .filter((user) => !user.deleted)
+    .filter((user) => !user.deleted && user.id !== "USLACKBOT")
     .map((user) => ({
       id: user.id,
       label: () => user.real_name || user.name,
@@ -70,26 +75,36 @@ function select(element, ctx, options, multi = false) {
   const field = fieldOf(element.type);
   const value = form.get(block.block_id, element.action_id, initialValue(element));
   const ids = chosenIds(value, field);
-  const chosen = ids.map((id) => options.find((option) => option.id === id) ?? { id, label: () => id });
+  const external = options === null;
+  const held = external ? fromGroups([{ options: [value?.[field] ?? []].flat() }]) : [];
+  const known = external ? held : options;
+  const chosen = ids.map((id) => known.find((option) => option.id === id) ?? { id, label: () => id });
   const waiting = form.blockIsBusy(block.block_id);
   const label = element.placeholder?.text ?? (multi ? "Select options" : "Select an option");
   const put = (list) => ctx.choose(block, element, { type: element.type, [field]: multi ? list.map((option) => option.value) : (list[0]?.value ?? null) });
   const openIt = (event) => {
     if (form.blockIsBusy(block.block_id)) return;
     let changed = false;
+    const seen = new Map(known.map((option) => [option.id, option]));
+    const drawn = (list) => list.map((option) => ({ ...option, label: option.label(), description: option.description?.() }));
     openListbox(
       event.currentTarget,
-      options.map((option) => ({ ...option, label: option.label(), description: option.description?.() })),
+      drawn(known),
       {
         label,
         selected: ids,
         multi,
+        load: external && (async (query) => {
+          const found = fromGroups([{ options: await ctx.load(block, element, query) }]);
+          for (const option of found) seen.set(option.id, option);
+          return drawn(found);
+        }),
         pick: (option) => {
           changed = true;
-          if (!multi) put([options.find((other) => other.id === option.id)]);
+          if (!multi) put([seen.get(option.id)]);
         },
         // Several choices are told to the app once, when the box is left.
-        onClose: (left) => multi && changed && put(options.filter((option) => left.has(option.id)).slice(0, element.max_selected_items ?? Infinity)),
+        onClose: (left) => multi && changed && put([...seen.values()].filter((option) => left.has(option.id)).slice(0, element.max_selected_items ?? Infinity)),
       },
     );
   };

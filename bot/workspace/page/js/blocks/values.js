@@ -7,7 +7,6 @@ export function initialValue(element) {
   if (!shape) return null;
   const [field, initial] = shape;
   const given = element[initial] ?? null;
-  if (field === "selected_options" && element.type !== "checkboxes") return { type: element.type, [field]: given ?? [] };
   return { type: element.type, [field]: LISTS.has(field) ? (given ?? []) : given };
 }
 
@@ -30,6 +29,8 @@ const SHAPES = {
   url_text_input: ["value", "initial_value"],
   static_select: ["selected_option", "initial_option"],
   radio_buttons: ["selected_option", "initial_option"],
+  external_select: ["selected_option", "initial_option"],
+  multi_external_select: ["selected_options", "initial_options"],
   multi_static_select: ["selected_options", "initial_options"],
   checkboxes: ["selected_options", "initial_options"],
   users_select: ["selected_user", "initial_user"],
