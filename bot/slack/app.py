@@ -1,0 +1,156 @@
+"""The Bolt app: listeners that acknowledge, translate and hand over. No queries, no blocks and no decisions live here.
+
+The order in every listener: translate, store the request, acknowledge; the work goes on in a task of its own. `process_before_response`
+makes Bolt acknowledge events only after their listener returned, so an event is never acknowledged before it was stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.catalog import Catalog
+from bot.slack.home_page import HomePage
+from bot.slack.incoming import (
+    identity_of_event,
+    of_click,
+    of_command,
+    of_direct_message,
+    of_mention,
+    of_submission,
+)
+from bot.slack.people import SlackPeople
+from bot.slack.settings import SlackSettings
+from bot.slack.views.modals import DEPLOY, REJECT, Place, deploy_modal, deploy_of, rejection_of
+from bot.slack.work import Worker
+from commands.parsed import Reject
+from commands.registry import command_text
+
+EVENTS_PATH = "/slack/events"
+SHORTCUT = "deploy"
+"""The global shortcut's callback id, as the manifest has it."""
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """What the listeners hand over to."""
+
+    worker: Worker
+    home: HomePage
+    people: SlackPeople
+    catalog: Callable[[], Catalog]
+
+
+def build_app(settings: SlackSettings, client: AsyncWebClient, listeners: Listeners) -> AsyncApp:
+    """The app with all its listeners; `connect` or `asgi` brings it to Slack. Calls nobody yet."""
+    app = AsyncApp(
+        token=settings.bot_token,
+        client=client,
+        signing_secret=settings.signing_secret,
+        process_before_response=True,
+        name="shipbell",
+    )
+    _listen_to_words(app, settings, listeners)
+    _listen_to_clicks(app, listeners)
+    _listen_to_modals(app, listeners)
+    _listen_to_news(app, listeners)
+    return app
+
+
+def asgi(app: AsyncApp, path: str = EVENTS_PATH) -> Callable[..., Awaitable[None]]:
+    """An ASGI app for signed HTTP requests at `path`. Bolt checks the signature and its age (5 minutes)."""
+    return AsyncSlackRequestHandler(app, path=path)
+
+
+def _listen_to_words(app: AsyncApp, settings: SlackSettings, to: Listeners) -> None:
+    for name, verb in settings.commands.items():
+        _listen_to_command(app, name, verb, to)
+
+    @app.event("app_mention")
+    async def mention(body: Body, context: AsyncBoltContext) -> None:
+        incoming = of_mention(body, context.bot_user_id or "")
+        if incoming is not None:
+            await to.worker.accept(incoming)
+
+    @app.event("message")
+    async def direct_message(body: Body, context: AsyncBoltContext) -> None:
+        incoming = of_direct_message(body, context.bot_user_id or "")
+        if incoming is not None:
+            await to.worker.accept(incoming)
+
+
+def _listen_to_command(app: AsyncApp, name: str, verb: str | None, to: Listeners) -> None:
+    @app.command(name)
+    async def command(ack: AsyncAck, body: Body) -> None:
+        await to.worker.accept(of_command(body, verb), body.get("trigger_id"))
+        await ack()
+
+
+def _listen_to_clicks(app: AsyncApp, to: Listeners) -> None:
+    @app.action(re.compile(r".*"))
+    async def click(ack: AsyncAck, body: Body) -> None:
+        if (body.get("view") or {}).get("type") != "modal":
+            await to.worker.accept(of_click(body), body.get("trigger_id"))
+        await ack()
+
+    @app.shortcut(re.compile(rf"{SHORTCUT}(_shortcut)?"))
+    async def shortcut(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=deploy_modal(to.catalog(), Place()))
+
+
+def _listen_to_modals(app: AsyncApp, to: Listeners) -> None:
+    @app.view(DEPLOY)
+    async def deploy(ack: AsyncAck, body: Body) -> None:
+        said = deploy_of(_values(body), to.catalog())
+        if isinstance(said, dict):
+            await ack(response_action="errors", errors=said)
+            return
+        await _accept_modal(body, command_text(said), to)
+        await ack()
+
+    @app.view(REJECT)
+    async def reject(ack: AsyncAck, body: Body) -> None:
+        said, place = rejection_of(_values(body)), _place(body)
+        if isinstance(said, dict):
+            await ack(response_action="errors", errors=said)
+            return
+        if place.operation is not None:
+            await _accept_modal(body, command_text(Reject(place.operation, said)), to)
+        await ack()
+
+
+def _listen_to_news(app: AsyncApp, to: Listeners) -> None:
+    @app.event("app_home_opened")
+    async def home_opened(body: Body) -> None:
+        if (body.get("event") or {}).get("tab", "home") == "home":
+            to.home.publish_soon(identity_of_event(body))
+
+    @app.event("user_change")
+    async def user_changed(event: Mapping[str, Any]) -> None:
+        to.people.forget(str((event.get("user") or {}).get("id") or "") or None)
+
+    @app.event(re.compile(r"subteam_(updated|members_changed)"))
+    async def group_changed() -> None:
+        to.people.forget()
+
+
+async def _accept_modal(body: Body, text: str, to: Listeners) -> None:
+    place = _place(body)
+    await to.worker.accept(of_submission(body, text, place.channel, place.thread_ts), body.get("trigger_id"))
+
+
+def _values(body: Body) -> Mapping[str, Any]:
+    return ((body.get("view") or {}).get("state") or {}).get("values") or {}
+
+
+def _place(body: Body) -> Place:
+    return Place.from_metadata(str((body.get("view") or {}).get("private_metadata") or ""))
