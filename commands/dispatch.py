@@ -26,6 +26,7 @@ from commands.show import who_may
 from commands.spec import Call, Here, Spec
 from commands.text import clip, code, escape, normalise, to_wire
 from commands.tokens import Line, quote, tokenise
+from commands.words import Misuse
 
 _LABEL = 75
 _BUTTON = 1900
@@ -86,7 +87,10 @@ class Dispatcher:
     async def _here(self, invocation: Invocation) -> Here | None:
         if invocation.operation is None:
             return None
-        return Here.of((await self._desk.snapshot(invocation.operation)).operation)
+        try:
+            return Here.of((await self._desk.snapshot(invocation.operation)).operation)
+        except UnknownWord:
+            return None  # a card from before the database was lost: the words must name what they mean
 
     def _parse(self, grammar: Grammar, line: str, invocation: Invocation) -> tuple[Spec[Any], Parsed]:
         if invocation.fixed_verb and line.casefold() == f"{invocation.fixed_verb} help":
@@ -146,7 +150,9 @@ def _wrong(error: ShipbellError, nearest: Iterable[str]) -> Reply:
     sections: list[Section] = []
     if isinstance(error, Refused) and isinstance(error.decision, Decision):
         sections += _refusal(error.decision, error)
-    if error.todo:
+    if isinstance(error, Misuse):
+        sections.append(Paragraph(f"Write {code(error.usage)}"))
+    elif error.todo:
         sections.append(Paragraph(escape(error.todo)))
     commands = list(dict.fromkeys(nearest))
     buttons = [c for c in commands if len(to_wire(c)) <= _BUTTON][:_BUTTONS]

@@ -43,9 +43,9 @@ def part(line: Line, tokens: tuple[Token, ...], spec: Spec[Any]) -> Parted:
                 )
             values[flag.name] = True
             continue
-        given, source, used = _given(tokens, at, token, flag)
+        given, used = _given(tokens, at, token, flag)
         at += used
-        values[flag.name] = _read(line, source, given, flag)
+        values[flag.name] = _read(given, flag)
     return Parted(tuple(positional), values)
 
 
@@ -70,13 +70,13 @@ def _known(line: Line, token: Token, spec: Spec[Any], takes_text: bool) -> Flag:
     )
 
 
-def _given(tokens: tuple[Token, ...], at: int, token: Token, flag: Flag) -> tuple[str, Token, int]:
-    """What stands behind the flag, the token it came from, and how many tokens were used up for it."""
+def _given(tokens: tuple[Token, ...], at: int, token: Token, flag: Flag) -> tuple[str, int]:
+    """What stands behind the flag, and how many tokens were used up for it."""
     used = 0
     if token.value is not None:
-        text, source = token.value, token
+        text = token.value
     elif at < len(tokens) and tokens[at].flag is None:
-        text, source, used = tokens[at].text, tokens[at], 1
+        text, used = tokens[at].text, 1
     else:
         raise UsageError(f"{flag.word} needs a value.", f"Write it as {flag.usage}.")
     if not text:
@@ -86,17 +86,17 @@ def _given(tokens: tuple[Token, ...], at: int, token: Token, flag: Flag) -> tupl
         while text.endswith(",") and at + used < len(tokens) and tokens[at + used].flag is None:
             text += tokens[at + used].text
             used += 1
-    return text, source, used
+    return text, used
 
 
-def _read(line: Line, source: Token, text: str, flag: Flag) -> object:
+def _read(text: str, flag: Flag) -> object:
     match flag.value:
         case Value.INSTANCES:
             return words.instances(text)
         case Value.BATCH:
-            return words.batch(line, source, text)
+            return words.batch(text)
         case Value.COUNT:
-            return words.count(line, source, text, flag.word, flag.lowest, flag.highest)
+            return words.count(text, flag.word, flag.lowest, flag.highest)
         case Value.HASH:
             return words.plan_hash(text)
         case _:

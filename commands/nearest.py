@@ -12,7 +12,7 @@ _LONGEST = 60
 def nearest(word: str, choices: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """The choices that `word` may be a slip of, best first: other case, a beginning (`prod` of `production`), a few letters off."""
     typed = word.casefold().strip("<>[](){}.,;:!?`'\"*_~")
-    if not typed or len(typed) > _LONGEST:
+    if not typed or len(typed) > _LONGEST or " " in typed:
         return ()
     ranked: list[tuple[float, int, str]] = []
     for place, choice in enumerate(dict.fromkeys(choices)):

@@ -29,7 +29,7 @@ _LETTERS = str.maketrans(
         ),  # hyphens; the dashes that phones make of `--` are the tokens' business
     }
 )
-_PING = re.compile(r"(?<![\w@])@(?=\w)")
+_PING = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
 
 
 def normalise(text: str) -> str:
@@ -42,7 +42,7 @@ def normalise(text: str) -> str:
     text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     text = _WIDE.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text)
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text.translate(_LETTERS)))
-    text = unicodedata.normalize("NFC", _JOINER.sub("", text))
+    text = unicodedata.normalize("NFC", _JOINER.sub("", _SPACES.sub(" ", text)))
     return _without_backticks(_SPACES.sub(" ", text).strip())
 
 
@@ -64,7 +64,8 @@ def to_wire(text: str) -> str:
 def escape(text: str) -> str:
     """Somebody's words for a message in mrkdwn: shown as typed, and unable to ping anyone.
 
-    Slack looks for `@here` in plain text too, so a zero-width space goes between the sign and the name.
+    Mentions of people and groups need the brackets that are escaped here. `@here` works in plain text too where a client or
+    server looks for it, so a zero-width space goes between the sign and the name.
     """
     return _PING.sub("@\u200b", to_wire(text))
 

@@ -124,7 +124,8 @@ def _word(text: str, start: int, hopeless: set[str]) -> tuple[str, int, bool]:
             inside = text[start + 1 : closing.end() - 1]
             return re.sub(r"\\([\\\"'])", r"\1", inside), closing.end(), True
         if mark == '"':
-            raise UsageError('A quote (") is opened and never closed.', "Close it.", [text + '"'])
+            closed = [text + '"', text[:start] + text[start + 1 :]]
+            raise UsageError('A quote (") is opened and never closed.', "Close it.", closed)
         hopeless.add(mark)
     bare = _BARE.match(text, start)
     if bare is None:

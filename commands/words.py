@@ -23,6 +23,14 @@ _PERCENT = re.compile(r"([1-9][0-9]{0,2})\s?%", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 
 
+class Misuse(UsageError):
+    """The words don't fit the grammar of their verb; `usage` is the line of the grammar that they should have followed."""
+
+    def __init__(self, what: str, usage: str, nearest: Iterable[str] = ()) -> None:
+        super().__init__(what, f"Write {usage}", nearest)
+        self.usage = usage
+
+
 def said(word: str) -> str:
     """A person's word inside a sentence."""
     return f"“{clip(word, 40)}”"
@@ -97,35 +105,19 @@ def operation(token: Token) -> int:
     return int(found.group(1))
 
 
-def count(line: Line, token: Token, text: str, what: str, lowest: int, highest: int) -> int:
-    """A whole number between the bounds. The nearest bound is suggested when it is out of them."""
-    if not _COUNT.fullmatch(text):
-        raise UsageError(f"{said(text)} is no number for {what}.", f"Say one from {lowest} to {highest}.")
-    number = int(text)
-    if not lowest <= number <= highest:
-        bound = lowest if number < lowest else highest
-        # A bound is a fair guess for how many lines to show, and none for how many instances shall run.
-        near = [_with_value(line, token, str(bound))] if what.startswith("--") else []
-        raise UsageError(
-            f"{number} is too {'small' if number < lowest else 'big'} for {what}.",
-            f"Say a number from {lowest} to {highest}.",
-            near,
-        )
-    return number
+def count(text: str, what: str, lowest: int, highest: int) -> int:
+    """A whole number between the bounds, written in ASCII digits."""
+    if not _COUNT.fullmatch(text) or not lowest <= int(text) <= highest:
+        raise UsageError(f"{what} is a whole number from {lowest} to {highest}, and not {said(text)}.")
+    return int(text)
 
 
-def batch(line: Line, token: Token, text: str) -> str:
+def batch(text: str) -> str:
     """`2` or `50%`, in that form."""
     percent = _PERCENT.fullmatch(text)
     if percent is not None and int(percent.group(1)) <= 100:
         return f"{int(percent.group(1))}%"
-    if percent is not None:
-        raise UsageError(
-            f"A batch of {percent.group(1)}% is more than there is.",
-            "Say 1% to 100%.",
-            [_with_value(line, token, "100%")],
-        )
-    if _COUNT.fullmatch(text) and int(text) >= 1:
+    if percent is None and _COUNT.fullmatch(text) and int(text) >= 1:
         return text
     raise UsageError(
         f"{said(text)} is no size for a batch.",
@@ -176,9 +168,3 @@ def choice(line: Line, token: Token) -> Choice:
         word=token.text,
         kind="answer",
     )
-
-
-def _with_value(line: Line, token: Token, new: str) -> str:
-    if token.value is not None:
-        return line.replaced(token, f"--{token.flag}={new}")
-    return line.replaced(token, new)
