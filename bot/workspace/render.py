@@ -24,6 +24,14 @@ class Labels:
             {room["id"]: room["name"] for room in boot["channels"]},
         )
 
+    def user(self, user_id: str) -> str:
+        """`@dana`."""
+        return f"@{self.users.get(user_id, user_id)}"
+
+    def channel(self, channel_id: str) -> str:
+        """`#deploys`."""
+        return f"#{self.channels.get(channel_id, channel_id)}"
+
     def plain(self, text: str) -> str:
         """mrkdwn as plain words."""
         return to_plain(text, self.users, self.channels)
@@ -43,7 +51,7 @@ def message_text(message: Json, labels: Labels) -> str:
 def message_line(message: Json, labels: Labels) -> str:
     """A message as a transcript has it: `12:03 @dana: text`, later lines indented; `(only you)` marks an ephemeral."""
     clock = datetime.fromtimestamp(float(message["ts"]), tz=UTC).strftime("%H:%M:%S")
-    who = message.get("username") or "@" + labels.users.get(message["user"], message["user"])
+    who = message.get("username") or labels.user(message["user"])
     note = " (only you)" if message.get("ephemeral") else ""
     note += " (edited)" if message.get("edited") else ""
     first, *rest = message_text(message, labels).split("\n")
@@ -121,9 +129,9 @@ def _inline(elements: list[Json], labels: Labels) -> str:
         elif kind == "link":
             out.append(one.get("text") or one["url"])
         elif kind == "user":
-            out.append("@" + labels.users.get(one["user_id"], one["user_id"]))
+            out.append(labels.user(one["user_id"]))
         elif kind == "channel":
-            out.append("#" + labels.channels.get(one["channel_id"], one["channel_id"]))
+            out.append(labels.channel(one["channel_id"]))
         elif kind == "emoji":
             out.append(f":{one['name']}:")
         elif kind == "broadcast":

@@ -198,12 +198,13 @@ def _check(seed: Seed, name: str) -> None:
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
             raise SeedError(f"{name}: {what} {twice[0]!r} stands there twice")
-    for place in (*seed.channels, *seed.groups):
-        for member in place.members:
+    places = [(room.id, room.members) for room in seed.channels]
+    places += [(group.id, group.members) for group in seed.groups]
+    for place, members in places:
+        for member in members:
             if member not in known:
-                raise SeedError(
-                    f"{name}: {place.id} has the member {member!r}, who is none of {', '.join(sorted(known))}"
-                )
+                there = ", ".join(sorted(known))
+                raise SeedError(f"{name}: {place} has the member {member!r}, who is none of {there}")
 
 
 def default() -> Seed:

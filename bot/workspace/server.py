@@ -132,8 +132,11 @@ class Guard:
 
         async def safer(message: Any) -> None:
             if message["type"] == "http.response.start":
+                # The page's own modules must be asked for anew after an upgrade.
+                fresh = [(b"cache-control", b"no-cache")] if scope["path"].startswith("/assets/") else []
                 message["headers"] = [
                     *message["headers"],
+                    *fresh,
                     (b"content-security-policy", _CONTENT_POLICY.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"referrer-policy", b"same-origin"),
@@ -153,7 +156,6 @@ async def _page(request: Request) -> Response:
     index = PAGE / "index.html"
     if not index.exists():
         return PlainTextResponse("The workspace runs, but its page is not in this build.", status_code=404)
-    # The page's own modules must be fetched anew after an upgrade.
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
 

@@ -182,7 +182,7 @@ class Person:
         return next(str(room["id"]) for room in boot["channels"] if room["is_im"])
 
     async def click(self, label: str, operation: int | None = None, seconds: float = WAIT_SECONDS) -> Json:
-        """Presses the newest control with this label (waiting for it to appear), in a modal or a message. Answers the client API's answer."""
+        """Presses the newest control with this label (waiting for it to appear), in the modal on top or in a message."""
         control: controls.Control | None = None
         seen: list[str] = []
 

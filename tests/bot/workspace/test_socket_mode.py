@@ -25,7 +25,12 @@ BUTTONS = [
         "type": "actions",
         "block_id": "op:12",
         "elements": [
-            {"type": "button", "text": {"type": "plain_text", "text": "Approve"}, "action_id": "approve", "value": "12"},
+            {
+                "type": "button",
+                "text": {"type": "plain_text", "text": "Approve"},
+                "action_id": "approve",
+                "value": "12",
+            },
             {
                 "type": "static_select",
                 "action_id": "env",
@@ -99,7 +104,9 @@ async def arrived(got: list[Any], count: int = 1, seconds: float = 10) -> None:
     await until(there, seconds, lambda: f"{len(got)} of {count} arrived: {got}")
 
 
-async def test_a_command_is_acknowledged_with_an_ephemeral_answer_that_only_its_writer_sees(ws: RunningWorkspace) -> None:
+async def test_a_command_is_acknowledged_with_an_ephemeral_answer_that_only_its_writer_sees(
+    ws: RunningWorkspace,
+) -> None:
     app = app_for(ws)
     seen: list[Json] = []
 
@@ -110,12 +117,18 @@ async def test_a_command_is_acknowledged_with_an_ephemeral_answer_that_only_its_
 
     async with bolt(ws, app):
         dana, lee = ws.person("dana"), ws.person("lee")
-        assert await dana.command("/deploy shop@v1.io <test> @lee #releases") == {"ok": True, "command": "/deploy"}
+        assert await dana.command("/deploy shop@v1.io <test> @lee #releases") == {
+            "ok": True,
+            "command": "/deploy",
+        }
         message = await dana.wait_for("deploying")
         assert message["ephemeral"] is True
         assert [m for m in await lee.messages() if "deploying" in m["plain"]] == []
     command = seen[0]
-    assert command["text"] == "<mailto:shop@v1.io|shop@v1.io> &lt;test&gt; <@U0LEE00001|lee> <#C0RELEASE1|releases>"
+    assert (
+        command["text"]
+        == "<mailto:shop@v1.io|shop@v1.io> &lt;test&gt; <@U0LEE00001|lee> <#C0RELEASE1|releases>"
+    )
     assert command["team_id"] == "T0ACME0001"
     assert command["channel_name"] == "deploys"
     assert command["user_name"] == "dana"
@@ -146,7 +159,10 @@ async def test_an_unacknowledged_command_times_out_and_is_never_sent_again(tmp_p
 
 
 async def test_an_unacknowledged_event_comes_again_with_its_event_id(tmp_path: Path) -> None:
-    async with running_workspace(tmp_path, quick(ack=0.3, retries=[0.1, 0.2])) as ws, raw_socket(ws, ack=False) as got:
+    async with (
+        running_workspace(tmp_path, quick(ack=0.3, retries=[0.1, 0.2])) as ws,
+        raw_socket(ws, ack=False) as got,
+    ):
         await ws.person("dana").say("<hi> @shipbell shop@v1.io")
         await arrived(got, 3)
         assert [frame["retry_attempt"] for frame in got] == [0, 1, 2]
@@ -197,7 +213,9 @@ async def test_clicks_and_choices_carry_what_slack_documents(ws: RunningWorkspac
     async def approve(ack: Any, body: Json, client: AsyncWebClient) -> None:
         await ack()
         clicks.append(body)
-        await client.chat_update(channel=body["channel"]["id"], ts=body["message"]["ts"], text="Approved", blocks=[])
+        await client.chat_update(
+            channel=body["channel"]["id"], ts=body["message"]["ts"], text="Approved", blocks=[]
+        )
 
     @app.action("env")
     async def env(ack: Any, body: Json) -> None:
@@ -291,7 +309,9 @@ async def test_a_trigger_is_good_once_and_for_three_seconds(ws: RunningWorkspace
         assert refusal.value.response["error"] == "invalid_trigger_id"
 
 
-async def test_the_app_comes_back_by_itself_after_a_disconnect_and_after_an_outage(ws: RunningWorkspace) -> None:
+async def test_the_app_comes_back_by_itself_after_a_disconnect_and_after_an_outage(
+    ws: RunningWorkspace,
+) -> None:
     app = app_for(ws)
 
     @app.command("/deploy")
