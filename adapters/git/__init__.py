@@ -1,0 +1,1 @@
+"""Code in git repositories, read with git's own command line."""
