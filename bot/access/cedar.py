@@ -18,6 +18,8 @@ from bot.domain.gates import Answer, Decision, Gate, WhoMay
 from bot.domain.identity import Actor, Profile
 from bot.ports import Permission
 
+_MOST_ANSWERS = 20_000
+
 log = structlog.get_logger(__name__)
 
 
@@ -26,6 +28,7 @@ class CedarAccess:
 
     def __init__(self, policy_dir: Path | None = None) -> None:
         self._policies = load(policy_dir)
+        self._answers = _Answers()
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -63,34 +66,54 @@ class CedarAccess:
         if permission.action not in ACTIONS:
             reason = f"There is no action {permission.action!r} that could be permitted."
             return Decision(Gate.ROLE, Answer.NO, reason)
+        answers = self._answers.of(catalog)
+        known = answers.decisions.get((actor, permission))
+        if known is not None:
+            return known
         [verdict] = self._ask([Question.of(actor, permission, catalog)])
         if verdict.problem:
             log.error("access.failed", action=permission.action, actor=actor.name, problem=verdict.problem)
-            reason = "The access policies could not decide, so the answer is no. The log of Shipbell has the cause."
+            reason = (
+                "The access policies could not decide, so the answer is no. Shipbell's log has the cause."
+            )
             return Decision(Gate.ROLE, Answer.NO, reason, verdict.policies)
+        decision = self._decided(verdict, actor, permission, catalog)
+        answers.decisions[actor, permission] = decision
+        return decision
+
+    def _decided(self, verdict: _Verdict, actor: Actor, permission: Permission, catalog: Catalog) -> Decision:
         if verdict.is_allowed:
             return Decision(Gate.ROLE, Answer.YES, sentences.permitted(actor, permission), verdict.policies)
-        may = self.who_may(permission, catalog)
-        if verdict.policies:
-            reason = sentences.forbidden(self._reason_of(verdict.policies), may)
-        else:
-            reason = sentences.not_permitted(actor, permission, may, catalog)
-        return Decision(Gate.ROLE, Answer.NO, reason, verdict.policies, may)
+        forbidden = self._reason_of(verdict.policies) if verdict.policies else ""
+        reason = forbidden or sentences.not_permitted(actor, permission)
+        return Decision(Gate.ROLE, Answer.NO, reason, verdict.policies, self.who_may(permission, catalog))
 
     def who_may(self, permission: Permission, catalog: Catalog) -> WhoMay:
         """Asks Cedar for somebody with each role alone (`*lead`, which is nobody's name), and for each of the catalog's
         people with the roles they have."""
         if permission.action not in ACTIONS:
             return WhoMay()
+        answers = self._answers.of(catalog)
+        if permission not in answers.who_may:
+            answers.who_may[permission] = self._who_may(permission, catalog)
+        return answers.who_may[permission]
+
+    def _who_may(self, permission: Permission, catalog: Catalog) -> WhoMay:
         samples = [Actor(f"{ANY}{role}", "", frozenset({role})) for role in catalog.roles]
-        listed = [
-            Actor(person.name, person.name, person.roles, person.slack) for person in catalog.people.values()
-        ]
-        verdicts = self._ask([Question.of(actor, permission, catalog) for actor in (*samples, *listed)])
-        allowed = [verdict.is_allowed for verdict in verdicts]
-        roles = tuple(r for r, yes in zip(catalog.roles, allowed[: len(samples)], strict=True) if yes)
-        names = tuple(p.name for p, yes in zip(listed, allowed[len(samples) :], strict=True) if yes)
-        return WhoMay(roles, names)
+        people = [Actor(person.name, "", person.roles, person.slack) for person in catalog.people.values()]
+        questions = [Question.of(actor, permission, catalog) for actor in (*samples, *people)]
+        # Hundreds of people have a handful of different roles: those whom no policy could tell apart are asked about once.
+        asked = {self._likeness(question): question for question in questions}
+        verdicts = dict(zip(asked, self._ask(list(asked.values())), strict=True))
+        allowed = {q.principal.name for q in questions if verdicts[self._likeness(q)].is_allowed}
+        roles = tuple(role for role in catalog.roles if f"{ANY}{role}" in allowed)
+        return WhoMay(roles, tuple(name for name in catalog.people if name in allowed))
+
+    def _likeness(self, question: Question) -> tuple[object, ...]:
+        principal = question.principal
+        if self._policies.is_personal:
+            return (principal,)
+        return (principal.roles, principal.is_automatic, question.asked.is_own)
 
     def identify(self, profile: Profile, catalog: Catalog) -> Actor | Decision:
         return people.identify(profile, catalog)
@@ -125,6 +148,22 @@ class CedarAccess:
             return _Verdict(policies=known, problem=problem)
         # An Allow names what permitted it. One that doesn't would not be understood, so it isn't taken.
         return _Verdict(is_allowed=result.allowed and bool(ids), policies=ids)
+
+
+class _Answers:
+    """What was answered for one Catalog. A Decision depends on nothing but the policies, the Catalog, the Actor with the roles
+    they have now, and the Permission: all of them values."""
+
+    def __init__(self) -> None:
+        self.decisions: dict[tuple[Actor, Permission], Decision] = {}
+        self.who_may: dict[Permission, WhoMay] = {}
+        self._catalog: Catalog | None = None
+
+    def of(self, catalog: Catalog) -> _Answers:
+        """These answers, emptied first if they are another Catalog's or have become many."""
+        if catalog is not self._catalog or len(self.decisions) + len(self.who_may) > _MOST_ANSWERS:
+            self.decisions, self.who_may, self._catalog = {}, {}, catalog
+        return self
 
 
 class _Verdict:

@@ -5,7 +5,6 @@ The identity gate only says who somebody is; what they may do is Cedar's.
 
 from __future__ import annotations
 
-from bot.access.sentences import any_of
 from bot.domain.catalog import Catalog, Person
 from bot.domain.gates import Answer, Decision, Gate, WhoMay
 from bot.domain.identity import Actor, Profile, SlackIdentity
@@ -63,16 +62,12 @@ def _listed(identity: SlackIdentity, catalog: Catalog) -> Person | None:
 
 
 def _unlisted(profile: Profile, catalog: Catalog) -> Decision:
-    name = profile.display_name or profile.identity.user
+    """The NO for somebody whom nobody has listed; `clears` are those who are likely to keep the catalog."""
+    clears = WhoMay()
     for role in ("admin", "lead"):
-        people = tuple(person.name for person in catalog.people_with(frozenset({role})))
-        if people:
-            whom = f"Ask {any_of(people[:5])} to add"
+        if people := tuple(person.name for person in catalog.people_with(frozenset({role}))):
             clears = WhoMay((role,), people)
             break
-    else:
-        whom, clears = "Whoever keeps the catalog can add", WhoMay()
-    reason = (
-        f"{name} is not in the catalog. {whom} you under `people` with the Slack id {profile.identity.user}."
-    )
+    name = profile.display_name or profile.identity.user
+    reason = f"{name} is not in the catalog. The catalog has to list the Slack id {profile.identity.user} under `people`."
     return Decision(Gate.IDENTITY, Answer.NO, reason, clears=clears)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ ENTITY_TYPES = ("Role", "Person", "Service", "Environment")
 """The types whose ids are words of the catalog; Cedar itself doesn't notice a misspelt one."""
 
 _MAX_BYTES = 1_000_000
+_PERSONAL = frozenset({"name", "slack", "requester"})
 _STATEMENT_PART = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"|;|[^/";]+|/', re.DOTALL)
 _ANNOTATION_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -78,10 +80,12 @@ class Policies:
     schema: cedarpy.Schema
     replaced: tuple[str, ...] = ()
 
-    @property
-    def roles(self) -> frozenset[str]:
-        """The roles that the policies name."""
-        return frozenset(i for p in self.by_id.values() for kind, i in p.entities() if kind == "Role")
+    @cached_property
+    def is_personal(self) -> bool:
+        """Whether a policy could tell two people with the same roles apart: by naming one, or by who they are."""
+        return any(
+            kind == "Person" for policy in self.by_id.values() for kind, _ in policy.entities()
+        ) or any(_PERSONAL & _attributes(policy.body) for policy in self.by_id.values())
 
 
 def load(folder: Path | None) -> Policies:
@@ -216,6 +220,16 @@ def _parsed(policies: Iterable[Policy]) -> cedarpy.PolicySet:
 def _as_set(policies: Iterable[Policy]) -> str:
     bodies = {policy.id: policy.body for policy in policies}
     return json.dumps({"staticPolicies": bodies, "templates": {}, "templateLinks": []})
+
+
+def _attributes(node: object) -> set[str]:
+    """The names of all attributes that an expression reads."""
+    if isinstance(node, list):
+        return set().union(*map(_attributes, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["attr"]} if isinstance(node.get("attr"), str) else set()
+    return own.union(*map(_attributes, node.values()))
 
 
 def _entities(node: object) -> Iterator[tuple[str, str]]:

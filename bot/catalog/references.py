@@ -129,21 +129,17 @@ def _check_targets(tree: Map, findings: Findings) -> None:
                 listed = f" There are {', '.join(environments)}." if environments and not near else ""
                 findings.add(targets.key_places[name], f"There is no environment `{name}`.{listed}", near)
             local = _map(_map(targets, name), "local")
-            _check_local(f"{service_name} in {name}", service, local, ports, findings)
+            _check_port(f"{service_name} in {name}", local, ports, findings)
 
 
-def _check_local(title: str, service: Map, local: Map, ports: dict[str, str], findings: Findings) -> None:
+def _check_port(title: str, local: Map, ports: dict[str, str], findings: Findings) -> None:
     port = _word(local, "port")
-    if port:
-        if other := ports.get(port):
-            findings.add(
-                local.place_of("port"), f"Port {port} is taken by {other}. Two targets can't share a port."
-            )
-        ports.setdefault(port, title)
-    if local and "command" not in local and "run" not in service:
-        place = next(iter(local.key_places.values()))
-        what = f"Nothing says how {title} is started: add `command` here, or `run` to the service."
-        findings.add(place, what)
+    if not port:
+        return
+    if other := ports.get(port):
+        what = f"Port {port} is taken by {other}. Two targets can't share a port."
+        findings.add(local.place_of("port"), what)
+    ports.setdefault(port, title)
 
 
 def _check_approvals(tree: Map, findings: Findings) -> None:

@@ -99,7 +99,7 @@ def _takes(value: dict[str, Any], definitions: dict[str, Any]) -> str:
         keys = value.get("propertyNames", {})
         inner = value.get("additionalProperties")
         inner_text = _takes(inner, definitions) if isinstance(inner, dict) else "a word"
-        key_text = "one of " + _takes(keys, definitions) if "enum" in keys else "a name"
+        key_text = _takes(keys, definitions) if keys.keys() & {"enum", "examples"} else "a name"
         return f"{key_text} → {inner_text}"
     if kind == "integer":
         return f"{value['minimum']}…{value['maximum']}" if "maximum" in value else "a number"

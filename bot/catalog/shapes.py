@@ -25,12 +25,14 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from bot.catalog import words
 from bot.catalog.errors import Findings, nearest
 from bot.catalog.tree import Map
+from bot.domain.actions import GRANTABLE
 from bot.domain.catalog import ApprovalRule, Health, Strategy
 
 _STRATEGY = Strategy()
 _HEALTH = Health()
 _APPROVAL = ApprovalRule()
-_DEFAULT_BUILD_TIMEOUT = "10m"
+_BUILD_TIMEOUT = "10m"
+_HOLD = "5s"
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra={"additionalProperties": False})
 
-    later: ClassVar[Mapping[str, str]] = {}
+    not_yet: ClassVar[Mapping[str, str]] = {}
     """Keys that are to come, with what they are."""
-    kinds: ClassVar[tuple[str, ...]] = ()
+    adapter_kinds: ClassVar[tuple[str, ...]] = ()
     """The keys of adapter kinds, exactly one of which is said."""
     free_prefix: ClassVar[str] = ""
 
@@ -68,20 +70,20 @@ class Shape(BaseModel):
         if not isinstance(data, Map) or not isinstance(findings, Findings):
             return data
         known = [field.alias or name for name, field in cls.model_fields.items()]
-        kinds_said = [key for key in data if key in cls.kinds or key in cls.later]
+        kinds_said = [key for key in data if key in cls.adapter_kinds or key in cls.not_yet]
         for key in data:
             if key in known or (cls.free_prefix and key.startswith(cls.free_prefix)):
                 continue
             place = data.key_places[key]
-            if key in cls.later:
-                built_in = ", ".join(f"`{kind}`" for kind in cls.kinds)
-                findings.add(place, f"`{key}` ({cls.later[key]}) is not built in yet. There is {built_in}.")
+            if key in cls.not_yet:
+                built_in = ", ".join(f"`{kind}`" for kind in cls.adapter_kinds)
+                findings.add(place, f"`{key}` ({cls.not_yet[key]}) is not built in yet. There is {built_in}.")
                 continue
             near = nearest(key, known)
             names = "" if near else f" Known here: {', '.join(known)}."
             findings.add(place, f"`{key}` is no key of {cls.title()}.{names}", near)
-        if cls.kinds and not kinds_said:
-            choice = " or ".join(f"`{kind}`" for kind in cls.kinds)
+        if cls.adapter_kinds and not kinds_said:
+            choice = " or ".join(f"`{kind}`" for kind in cls.adapter_kinds)
             raise PydanticCustomError("catalog_kind", f"says no kind: {cls.title()} needs {choice}")
         return data
 
@@ -138,7 +140,7 @@ HealthOrWord = Annotated[
 class NamedStrategyShape(Shape):
     """How a rollout moves, under a name that services refer to. What is left out keeps its default."""
 
-    model_config = _config("a strategy")
+    model_config = _config("a named strategy")
 
     batch: words.Batch | None = Field(
         None,
@@ -208,6 +210,12 @@ class ApprovalsShape(Shape):
     roles: list[words.Name] = Field(
         sorted(_APPROVAL.roles), min_length=1, description="The roles whose yes counts."
     )
+    kinds: list[words.Kind] = Field(
+        sorted(_APPROVAL.kinds),
+        min_length=1,
+        description="The kinds of operation that have to be approved. Going back to what ran before is not among them "
+        "unless you say `rollback`.",
+    )
     expires: words.Duration = Field(
         words.duration_text(_APPROVAL.expires),
         validate_default=True,
@@ -227,6 +235,7 @@ class EnvironmentShape(Shape):
     may: dict[words.Action, list[words.Name]] = Field(
         {},
         description="Which roles may do an action here: exactly these (and admins), instead of what the shipped policies say.",
+        json_schema_extra={"propertyNames": {"enum": list(GRANTABLE)}},
     )
     tell: list[words.Name] = Field(
         [], description="The roles whose people are told in its channel that a release arrived."
@@ -261,7 +270,7 @@ class SourceShape(Shape):
     """Where the code is."""
 
     model_config = _config("a source", required=["git"])
-    kinds = ("git",)
+    adapter_kinds = ("git",)
 
     git: words.GitUrl | None = Field(
         None, description="A git URL, or a path. A relative path begins at the catalog's folder."
@@ -275,9 +284,11 @@ class LocalBuildShape(Shape):
     model_config = _config("a local build")
 
     command: words.Command = Field(description="The shell command that builds, run in the checkout.")
-    output: words.Inside = Field(".", description="The folder in the checkout that is kept as the artifact.")
+    output: words.Inside = Field(
+        "dist", description="The folder in the checkout that is kept as the artifact."
+    )
     timeout: words.Duration = Field(
-        _DEFAULT_BUILD_TIMEOUT, validate_default=True, description="How long the command may take."
+        _BUILD_TIMEOUT, validate_default=True, description="How long the command may take."
     )
 
 
@@ -285,8 +296,8 @@ class BuildShape(Shape):
     """How an artifact is made of a revision."""
 
     model_config = _config("a build", required=["local"])
-    kinds = ("local",)
-    later = {
+    adapter_kinds = ("local",)
+    not_yet = {
         "jenkins": "a Jenkins job",
         "gitlab": "a GitLab pipeline",
         "circleci": "a CircleCI pipeline",
@@ -302,12 +313,20 @@ class LocalTargetShape(Shape):
 
     model_config = _config("a local target")
 
-    port: words.Port = Field(description="The port on 127.0.0.1 where the service is reached.")
-    instances: words.Instances = Field(1, description="How many processes run.")
-    command: words.Command | None = Field(
+    port: words.Port | None = Field(
         None,
-        description="The shell command that starts one instance, in the artifact's folder. The service's `run` where it is "
-        "left out. It is told its own port by the variable PORT.",
+        description="The port on 127.0.0.1 where the service is reached. A free one is chosen and kept where it is left out.",
+    )
+    instances: words.Instances = Field(1, description="How many processes run.")
+    command: words.Command = Field(
+        "./run",
+        description="The shell command that starts one instance, in the artifact's folder. It is told the instance's own "
+        "port by the variable PORT.",
+    )
+    hold: words.Duration = Field(
+        _HOLD,
+        validate_default=True,
+        description="How long requests wait while no instance takes them, before they are refused.",
     )
 
 
@@ -315,8 +334,8 @@ class TargetShape(Shape):
     """Where a service runs in one environment."""
 
     model_config = _config("a target", required=["local"])
-    kinds = ("local",)
-    later = {
+    adapter_kinds = ("local",)
+    not_yet = {
         "docker": "containers on Docker hosts",
         "swarm": "a Docker Swarm service",
         "kubernetes": "a Kubernetes workload",
@@ -326,7 +345,9 @@ class TargetShape(Shape):
 
     local: LocalTargetShape | None = Field(None, description="Processes on the bot's own machine.")
     configuration: dict[words.Variable, words.VariableValue] = Field(
-        {}, description="Environment variables of the instances here; they go over the service's."
+        {},
+        description="Environment variables of the instances here; they go over the service's.",
+        json_schema_extra={"propertyNames": words.VARIABLE_SCHEMA},
     )
     strategy: StrategyOrWord | None = Field(None, description="How rollouts move here.")
     url: words.WebUrl | None = Field(None, description="Where people look at it; shown on its cards.")
@@ -340,11 +361,10 @@ class ServiceShape(Shape):
     description: words.Text = Field("", description="One line for people.")
     source: SourceShape = Field(description="Where its code is.")
     build: BuildShape = Field(description="How an artifact is made of it.")
-    run: words.Command | None = Field(
-        None, description="The shell command that starts one instance, where a target says no `command`."
-    )
     configuration: dict[words.Variable, words.VariableValue] = Field(
-        {}, description="Environment variables of its instances. Never secrets: the catalog is read by many."
+        {},
+        description="Environment variables of its instances. Never secrets: the catalog is read by many.",
+        json_schema_extra={"propertyNames": words.VARIABLE_SCHEMA},
     )
     strategy: StrategyOrWord | None = Field(None, description="How its rollouts move.")
     targets: dict[words.Name, TargetShape] = Field(min_length=1, description="Where it runs, by environment.")
@@ -373,7 +393,9 @@ class CatalogShape(Shape):
     roles: dict[words.Name, RoleShape] = Field({}, description="Roles of your own, beside the shipped ones.")
     people: dict[words.Name, PersonShape] = Field({}, description="Who may act, by a short name.")
     groups: dict[words.GroupId, list[words.Name]] = Field(
-        {}, description="Slack user groups (`S…`) and the roles that their members have."
+        {},
+        description="Slack user groups and the roles that their members have.",
+        json_schema_extra={"propertyNames": words.GROUP_SCHEMA},
     )
     strategies: dict[words.Name, NamedStrategyShape] = Field({}, description="Strategies to be used by name.")
     services: dict[words.Name, ServiceShape] = Field({}, description="What is released.")

@@ -59,7 +59,9 @@ def _environment(name: str, shape: shapes.EnvironmentShape) -> Environment:
     rule = (
         None
         if approvals is None
-        else ApprovalRule(approvals.count, frozenset(approvals.roles), approvals.expires)
+        else ApprovalRule(
+            approvals.count, frozenset(approvals.roles), approvals.expires, frozenset(approvals.kinds)
+        )
     )
     return Environment(
         name=name,
@@ -101,12 +103,15 @@ def _target(
 ) -> Target:
     assert shape.local is not None
     local = shape.local
+    options: dict[str, Any] = {"command": local.command, "hold": local.hold.total_seconds()}
+    if local.port is not None:
+        options["port"] = local.port
     return Target(
         service=service,
         environment=environment,
         kind="local",
         instances=local.instances,
-        options=_frozen({"command": local.command or holder.run, "port": local.port}),
+        options=_frozen(options),
         strategy=_strategy(_strategy_said(shape.strategy, named, strategy)),
         configuration=Configuration(_frozen({**holder.configuration, **shape.configuration})),
     )

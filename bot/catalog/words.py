@@ -17,14 +17,14 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from bot.catalog.errors import nearest
-from bot.domain.actions import GRANTABLE, JUDGES
+from bot.domain.actions import CHANGES, GRANTABLE, JUDGES
 from bot.domain.catalog import BatchSize, HealthKind, OnFailure
 
 LONGEST = timedelta(days=30)
 RESERVED_NAMES = frozenset({"to", "on", "shipbell"})
 """Words of the command grammar, and the bot's own name, which an Operation's requester can be."""
 
-RESERVED_VARIABLES = frozenset({"PORT", "HOST"})
+RESERVED_VARIABLES = frozenset({"PORT"})
 """What the local runtime tells an Instance itself."""
 
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?(?:(\d{1,9})ms)?")
@@ -255,6 +255,20 @@ def _word(read: Callable[[object], Any], **schema: Any) -> Any:
     return (BeforeValidator(read), WithJsonSchema(schema))
 
 
+def _id_schema(letters: str) -> dict[str, Any]:
+    return {
+        "type": "string",
+        "pattern": f"^[{letters}][A-Z0-9]{{2,20}}$",
+        "examples": [f"{letters[0]}0123ABCD"],
+    }
+
+
+GROUP_SCHEMA = _id_schema("S")
+VARIABLE_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$",
+    "examples": ["GREETING"],
+}
 _DURATION_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$", "minLength": 2},
@@ -272,16 +286,11 @@ Duration = Annotated[timedelta, *_word(duration, **_DURATION_SCHEMA)]
 Batch = Annotated[BatchSize, *_word(batch, **_BATCH_SCHEMA)]
 Name = Annotated[str, *_word(name, type="string", minLength=1, maxLength=40)]
 Channel = Annotated[str, *_word(channel, type="string", examples=["#deploys", "C0123ABCD"])]
-UserId = Annotated[
-    str, *_word(slack_id("UW", "person", "U0123ABCD"), type="string", pattern="^[UW][A-Z0-9]{2,20}$")
-]
-TeamId = Annotated[
-    str, *_word(slack_id("TE", "workspace", "T0123ABCD"), type="string", pattern="^[TE][A-Z0-9]{2,20}$")
-]
-GroupId = Annotated[
-    str, *_word(slack_id("S", "user group", "S0123ABCD"), type="string", pattern="^S[A-Z0-9]{2,20}$")
-]
+UserId = Annotated[str, *_word(slack_id("UW", "person", "U0123ABCD"), **_id_schema("UW"))]
+TeamId = Annotated[str, *_word(slack_id("TE", "workspace", "T0123ABCD"), **_id_schema("TE"))]
+GroupId = Annotated[str, *_word(slack_id("S", "user group", "S0123ABCD"), **GROUP_SCHEMA)]
 Action = Annotated[str, *_word(action, enum=list(GRANTABLE))]
+Kind = Annotated[str, *_word(word_of(CHANGES, "kind of operation"), enum=list(CHANGES))]
 Failure = Annotated[str, *_word(word_of(OnFailure, "way to go on"), enum=[*OnFailure])]
 HealthWord = Annotated[str, *_word(word_of(HealthKind, "kind of health check"), enum=[*HealthKind])]
 Command = Annotated[str, *_word(command, type="string", minLength=1)]
@@ -290,7 +299,7 @@ GitUrl = Annotated[str, *_word(git_url, type="string", minLength=1)]
 Ref = Annotated[str, *_word(ref, type="string", minLength=1)]
 WebUrl = Annotated[str, *_word(web_url, type="string", pattern="^https?://")]
 HttpPath = Annotated[str, *_word(http_path, type="string", pattern="^/")]
-Variable = Annotated[str, *_word(variable, type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
+Variable = Annotated[str, *_word(variable, **VARIABLE_SCHEMA)]
 VariableValue = Annotated[str, *_word(text, **_SCALAR_SCHEMA)]
 Text = Annotated[str, *_word(text, type="string")]
 Port = Annotated[int, *_word(number(1, 65535), type="integer", minimum=1, maximum=65535)]
