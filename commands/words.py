@@ -137,9 +137,12 @@ def instances(text: str) -> tuple[str, ...]:
 
 
 def name_of(text: str, what: str) -> str:
-    """A word that names something outside the catalog: no spaces, no leading dash (git and others would take it for a flag)."""
-    if not text or len(text) > LONGEST_WORD or text.startswith("-") or re.search(r"\s", text):
-        raise UsageError(f"{said(text)} can't be {what}.", "It has no spaces and doesn't begin with a dash.")
+    """A word that names something outside the catalog. A leading dash would be taken for a flag by git and others; spaces and
+    quotes are never meant."""
+    if not text or len(text) > LONGEST_WORD or text[0] in "-@" or re.search(r"[\s\"'`\\]", text):
+        raise UsageError(
+            f"{said(text)} can't be {what}.", "It has no spaces or quotes and begins with neither - nor @."
+        )
     return text
 
 
