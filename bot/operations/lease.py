@@ -78,10 +78,11 @@ class LeaseKeeper:
 
     def check(self) -> int:
         """To be called right before every effect: returns the fence to send along. Raises LeaseLost."""
+        held = self._held()
         if self._loss is not None:
-            raise self._loss
+            raise LeaseLost(self._loss.what, self._loss.todo)
         try:
-            return self._held().check(self._clock())
+            return held.check(self._clock())
         except LeaseLost as loss:
             self._lose(loss)
             raise

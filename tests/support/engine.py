@@ -131,7 +131,10 @@ class Stage:
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:
-                logs = "\n".join(f"--- {child.replica} (exit {child.process.poll()})\n{child.said()[-3000:]}" for child in self.children)
+                logs = "\n".join(
+                    f"--- {child.replica} (exit {child.process.poll()})\n{child.said()[-3000:]}"
+                    for child in self.children
+                )
                 pytest.fail(f"waited {seconds:g} s for {what}; journal {self.journal()}\n{logs}")
             await asyncio.sleep(0.01)
 

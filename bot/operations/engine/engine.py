@@ -72,6 +72,7 @@ class Engine:
         self._launched = False
         self._closing = False
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._superseded: set[asyncio.Task[None]] = set()
         self._retries: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._trouble: str | None = None
@@ -233,8 +234,10 @@ class Engine:
     async def _wait_for_earlier_run(self, workflow_id: str) -> None:
         """A workflow that was taken from this replica and came back may still have its old run here: never both at once."""
         while (earlier := self._runs.get(workflow_id)) is not None:
+            self._superseded.add(earlier)
             earlier.cancel()
             await asyncio.wait([earlier])
+            await asyncio.sleep(0)  # `_ended` has to be called before the next look
 
     def _may_go_on(self) -> None:
         """Raises RunEnded when no further effect may begin here."""
@@ -252,13 +255,17 @@ class Engine:
         """A run that ended without an outcome is carried on after a pause, unless it may not be."""
         if self._runs.get(workflow_id) is task:
             del self._runs[workflow_id]
+        superseded = task in self._superseded
+        self._superseded.discard(task)
         error = None if task.cancelled() else task.exception()
         if not task.cancelled() and error is None:
             self._failures.pop(workflow_id, None)
             return
         if isinstance(error, RunEnded):
             logger.warning("workflow %s paused: %s", workflow_id, self._settings.hide(error.reason))
-        if self._closing or (isinstance(error, RunEnded) and not error.retry) or workflow_id in self._retries:
+        if superseded or self._closing or workflow_id in self._retries:
+            return
+        if isinstance(error, RunEnded) and not error.retry:
             return
         retry = asyncio.get_running_loop().create_task(self._carry_on(workflow_id), context=Context())
         self._retries[workflow_id] = retry
@@ -273,7 +280,7 @@ class Engine:
             )
             try:
                 row = await self._row(workflow_id)
-                if row is None or row.status != "PENDING" or row.executor_id != self._settings.replica:
+                if workflow_id in self._runs or row is None or not self._is_ours(row):
                     self._failures.pop(workflow_id, None)
                     return
                 self._guard()
@@ -286,6 +293,9 @@ class Engine:
                 return
             else:
                 return
+
+    def _is_ours(self, row: WorkflowStatus) -> bool:
+        return row.status == "PENDING" and row.executor_id == self._settings.replica
 
     # --- DBOS
 

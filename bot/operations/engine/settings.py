@@ -74,12 +74,14 @@ class EngineSettings:
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not appear in messages and logs: the password, as written and decoded."""
         try:
-            written = urlsplit(self.system_database_url).password
-        except ValueError:
-            written = None
-        if not written:
+            parts = urlsplit(self.system_database_url)
+            written = [parts.password or ""]
+        except ValueError:  # no URL at all: nothing will connect with it
             return ()
-        return tuple(dict.fromkeys((written, unquote(written))))
+        written += [
+            value for _, found, value in (o.partition("password=") for o in parts.query.split("&")) if found
+        ]
+        return tuple(dict.fromkeys(form for text in written for form in (text, unquote(text)) if form))
 
     @property
     def printable_url(self) -> str:

@@ -24,8 +24,9 @@ LOST = 75  # exit status of a replica that lost its lease
 
 @dataclass(frozen=True)
 class Orders:
-    """What the test wants of a replica. start: [name, workflow id, argument] each. take_over: dead replicas,
-    swept for again and again once the gate `take-over` is open. ttl: of the lease, 0 for none. full: a small file system that the workflow `fill` fills."""
+    """What the test wants of a replica. start: [name, workflow id, argument] each. take_over: dead replicas, swept for again
+    and again once the gate `take-over` is open. ttl: of the lease, 0 for none. full: a small file system that the workflow
+    `fill` fills."""
 
     url: str
     replica: str

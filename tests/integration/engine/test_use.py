@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+import psutil
 import pytest
 
 from bot.domain.errors import LeaseLost
@@ -271,6 +272,7 @@ async def test_a_run_that_is_resumed_while_it_lives_ends_before_the_next_begins(
     """Another replica may hand a workflow back to the one that still runs it."""
     alive = most = 0
     runs: list[int] = []
+    go_on = asyncio.Event()
 
     async def flow(_: dict[str, Json]) -> None:
         nonlocal alive, most
@@ -278,8 +280,7 @@ async def test_a_run_that_is_resumed_while_it_lives_ends_before_the_next_begins(
         most = max(most, alive)
         runs.append(alive)
         try:
-            if len(runs) == 1:
-                await asyncio.Event().wait()
+            await go_on.wait()
         finally:
             alive -= 1
 
@@ -290,6 +291,10 @@ async def test_a_run_that_is_resumed_while_it_lives_ends_before_the_next_begins(
     database.execute(
         "UPDATE dbos.workflow_status SET status = 'ENQUEUED', queue_name = '_dbos_internal_queue'"
     )
+    while len(runs) < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(1.5)  # longer than a run that ended by itself would wait before it is carried on
+    go_on.set()
     await reaches(engine, "w", "done")
 
     assert (runs, most) == ([1, 1], 1)
@@ -337,7 +342,7 @@ def test_an_address_that_cannot_work_is_refused_at_once(url: str, says: str) -> 
 async def test_a_file_that_cannot_be_made_is_one_clear_error(tmp_path: object) -> None:
     engine = Engine(EngineSettings("sqlite:////proc/nowhere/engine.sqlite", "a"), {})
     with pytest.raises(
-        EngineUnavailable, match="The lock file /proc/nowhere/engine.sqlite.lock can't be opened"
+        EngineUnavailable, match=r"The lock file /proc/nowhere/engine\.sqlite\.lock can't be opened"
     ):
         await engine.launch()
 
@@ -351,7 +356,7 @@ async def test_the_database_s_password_is_never_said(
     wrong = postgres_url.replace(postgres_server.password, secret)
     for url in (wrong, "postgresql://shipbell:p%40ss-geheim@127.0.0.1:1/nowhere"):
         with pytest.raises(
-            EngineUnavailable, match="The engine's database postgresql://shipbell:.*@127"
+            EngineUnavailable, match=r"The engine's database postgresql://shipbell:\*\*\*@127"
         ) as failed:
             await engines(url, {"flow": _nothing})
         shown = f"{failed.value!r} {failed.value.__cause__} {caplog.text}"
@@ -370,8 +375,6 @@ async def test_the_engine_is_quiet_and_opens_no_port(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    import psutil  # noqa: PLC0415
-
     caplog.set_level(logging.INFO)
     engine = await engines(database.url, {"flow": _nothing})
     await engine.start("flow", "w", {})
