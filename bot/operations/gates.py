@@ -38,6 +38,8 @@ def may_still(world: World, operation: Operation) -> Decision | None:
     requester = operation.requester
     if requester.is_automatic:
         return None
+    if world.catalog.target(operation.service, operation.environment) is None:
+        return None  # the Target left the catalog: the Plan holds all that its rollout needs
     person = world.catalog.people.get(requester.name)
     grouped = frozenset().union(*(group.roles for group in world.catalog.groups)) & requester.roles
     roles = (person.roles if person else frozenset()) | grouped

@@ -49,16 +49,20 @@ class Ledger:
         what: str = "effect",
         summary: str = "",
         detail: Mapping[str, object] | None = None,
+        look: Also | None = None,
         also: Also | None = None,
     ) -> Operation:
         """Reads, decides and writes in one transaction, again when somebody was faster. `decide` gives the Operation as it
-        should be, or None to leave it; what it raises ends the transaction without a trace."""
+        should be, or None to leave it; what it raises ends the transaction without a trace. look: reads more before the
+        decision, in the same transaction; also: writes more after it."""
         for attempt in range(_TRIES):
             try:
                 async with self._world.store.transaction() as tx:
                     old = await tx.operation(number)
                     if old is None:
                         raise no_such(number)
+                    if look is not None:
+                        await look(tx, old)
                     new = decide(old)
                     if new is None:
                         return old

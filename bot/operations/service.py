@@ -183,8 +183,9 @@ class DeskService:
         now = self._world.clock.now()
         verb = "approve" if yes else "reject"
         given: list[Approval] = []
-        async with self._world.store.view() as view:
-            given = list(await view.approvals(operation.number))
+
+        async def look(tx: Transaction, op: Operation) -> None:
+            given[:] = await tx.approvals(op.number)
 
         def decide(op: Operation) -> Operation:
             self._awaits(op, verb, plan_hash)
@@ -221,6 +222,7 @@ class DeskService:
             what="approval",
             summary=summary,
             detail=detail,
+            look=look,
             also=add,
         )
         self._poke()
