@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz, process, utils
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
 
 from bot.domain.errors import ShipbellError
 
@@ -75,9 +76,13 @@ def counted(number: int) -> str:
     return "1 problem" if number == 1 else f"{number} problems"
 
 
-def nearest(word: str, known: Iterable[str], most: int = 1) -> tuple[str, ...]:
-    """The known words that `word` was probably meant to be, best first; empty when none is near."""
-    found = process.extract(
-        word, list(known), scorer=fuzz.WRatio, processor=utils.default_process, limit=most, score_cutoff=65
+def nearest(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The known word that `word` was probably meant to be, in a tuple; empty when none is near."""
+    near = process.extractOne(
+        word.casefold(),
+        list(known),
+        scorer=DamerauLevenshtein.normalized_similarity,
+        processor=str.casefold,
+        score_cutoff=0.6,
     )
-    return tuple(match[0] for match in found)
+    return (near[0],) if near else ()

@@ -93,12 +93,8 @@ def _problem(details: ErrorDetails, tree: Map) -> tuple[Place, str, Sequence[str
     kind = details["type"]
     if kind == "missing":
         return place, f"{subject} has no `{details['loc'][-1]}`, which it needs.", ()
-    if kind in ("catalog_word", "catalog_kind"):
-        return (
-            place,
-            f"{subject} {details['msg']}{'.' if kind == 'catalog_kind' else ''}",
-            context.get("nearest", ()),
-        )
+    if kind == "catalog_word":
+        return place, f"{subject} {context['what']}", context["nearest"]
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return place, f"{subject} has to be a mapping, with `key: value` in it.", ()
     if kind == "list_type":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from bot.catalog import words
 from bot.catalog.errors import Findings, nearest
@@ -69,23 +69,27 @@ class Shape(BaseModel):
         findings = info.context
         if not isinstance(data, Map) or not isinstance(findings, Findings):
             return data
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        kinds_said = [key for key in data if key in cls.adapter_kinds or key in cls.not_yet]
+        known = list(cls.model_fields)
+        is_kind_known = not cls.adapter_kinds
         for key in data:
             if key in known or (cls.free_prefix and key.startswith(cls.free_prefix)):
+                is_kind_known |= key in cls.adapter_kinds
                 continue
-            place = data.key_places[key]
-            if key in cls.not_yet:
-                built_in = ", ".join(f"`{kind}`" for kind in cls.adapter_kinds)
-                findings.add(place, f"`{key}` ({cls.not_yet[key]}) is not built in yet. There is {built_in}.")
-                continue
-            near = nearest(key, known)
-            names = "" if near else f" Known here: {', '.join(known)}."
-            findings.add(place, f"`{key}` is no key of {cls.title()}.{names}", near)
-        if cls.adapter_kinds and not kinds_said:
+            near = nearest(key, [*known, *cls.not_yet])
+            is_kind_known |= bool({key, *near} & {*cls.adapter_kinds, *cls.not_yet})
+            findings.add(data.key_places[key], *cls._unknown(key, near))
+        if not is_kind_known:
             choice = " or ".join(f"`{kind}`" for kind in cls.adapter_kinds)
-            raise PydanticCustomError("catalog_kind", f"says no kind: {cls.title()} needs {choice}")
+            raise words.wrong(f"says no kind: {cls.title()} needs {choice}.")
         return data
+
+    @classmethod
+    def _unknown(cls, key: str, near: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        if key in cls.not_yet:
+            built_in = ", ".join(f"`{kind}`" for kind in cls.adapter_kinds)
+            return f"`{key}` ({cls.not_yet[key]}) is not built in yet. There is {built_in}.", ()
+        names = "" if near else f" Known here: {', '.join(cls.model_fields)}."
+        return f"`{key}` is no key of {cls.title()}.{names}", near
 
     @classmethod
     def title(cls) -> str:
@@ -122,6 +126,17 @@ class HealthShape(Shape):
         description="How long an instance may take from its start to its first healthy answer.",
         json_schema_extra=_default(words.duration_text(_HEALTH.start_within)),
     )
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        kind = self.kind or ("command" if self.command else "http")
+        if self.command and kind != "command":
+            raise words.wrong(f"has a `command`, which a check of the kind {kind} does not run.")
+        if kind == "command" and not self.command:
+            raise words.wrong("is of the kind command and has no `command`.")
+        if self.path and kind != "http":
+            raise words.wrong(f"has a `path`, which a check of the kind {kind} does not ask for.")
+        return self
 
     @classmethod
     def from_word(cls, data: Any) -> Any:

@@ -147,8 +147,19 @@ def _yaml_problem(error: MarkedYAMLError, text: str) -> tuple[Place, str]:
         )
     if "undefined alias" in problem:
         return place, f"{problem.removeprefix('found ').capitalize()}: no `&` with this name stands above."
+    if error.context_mark and "flow" in str(error.context):
+        # In `{channel: #releases, …}` the rest of the line is a comment, and what fails is only found lines later.
+        for number in range(error.context_mark.line, min(place.line, len(lines))):
+            if comment := _COMMENT_AS_VALUE.search(lines[number]):
+                at = Place(number + 1, comment.start(1) + 1)
+                return at, _comment_sentence(comment.group(1))
     context = f" {error.context}" if error.context and error.context != problem else ""
     return place, f"This is not YAML: {problem}{context}."
+
+
+def _comment_sentence(comment: str) -> str:
+    word = comment.rstrip(",}]")
+    return f'`{word}` is a comment in YAML. Write it in quotes: "{word}".'
 
 
 class _TooMany(Exception):
@@ -247,8 +258,7 @@ class _Builder:
     def _why_empty(self, key: str, place: Place) -> str:
         line = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
         if comment := _COMMENT_AS_VALUE.match(line, place.column - 1 + len(key)):
-            word = comment.group(1).rstrip(",}]")
-            return f'`{key}` is empty, because `#` begins a comment in YAML. Write it in quotes: "{word}".'
+            return f"`{key}` is empty. {_comment_sentence(comment.group(1))}"
         return f"`{key}` is empty. Give it a value, or leave the key out."
 
 

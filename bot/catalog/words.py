@@ -36,9 +36,8 @@ _SCHEMES = ("https", "http", "ssh", "git", "file")
 
 
 def wrong(message: str, near: Iterable[str] = ()) -> PydanticCustomError:
-    """The error that a reader raises. Braces are doubled because pydantic formats messages."""
-    escaped = message.replace("{", "{{").replace("}", "}}")
-    return PydanticCustomError("catalog_word", escaped, {"nearest": list(near)})
+    """The error that a reader raises; the sentence is in its context, out of reach of pydantic's formatting."""
+    return PydanticCustomError("catalog_word", "{what}", {"what": message, "nearest": list(near)})
 
 
 def shown(value: object) -> str:
