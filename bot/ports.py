@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.domain.artifact import Artifact, BuildReport, CommitRange, Revision
 from bot.domain.catalog import Catalog, Configuration, Service, Source, Target
@@ -139,6 +139,7 @@ class Connection:
     hint: str = ""
 
 
+@runtime_checkable
 class Checkable(Protocol):
     async def check(self) -> Sequence[Connection]: ...
 
