@@ -23,6 +23,8 @@ MAX_VALUES = 50_000
 
 Value = Union["Map", "Seq", str, None]
 
+_MAX_BRACKETS = 100
+_BRACKETS = re.compile(r"[\[\]{}]")
 _CORE_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp", "merge")
@@ -64,7 +66,7 @@ class Seq(list[Value]):
 def read_tree(data: bytes, findings: Findings) -> Map | None:
     """The tree of a catalog's bytes, or None with the reason among the findings."""
     if len(data) > MAX_BYTES:
-        findings.add(WHOLE_FILE, f"The file has {len(data):,} bytes; a catalog has at most {MAX_BYTES:,}.")
+        findings.add(WHOLE_FILE, f"The file is larger than a catalog may be: at most {MAX_BYTES:,} bytes.")
         return None
     text = _decoded(data, findings)
     if text is None:
@@ -102,6 +104,9 @@ def _decoded(data: bytes, findings: Findings) -> str | None:
 
 
 def _composed(text: str, findings: Findings) -> Node | None:
+    if _is_deep(text):
+        findings.add(WHOLE_FILE, "The values are nested too deeply.")
+        return None
     try:
         root: Node | None = YAML(typ="rt", pure=True).compose(text)
     except MarkedYAMLError as error:
@@ -126,6 +131,16 @@ def _composed(text: str, findings: Findings) -> Node | None:
         findings.add(WHOLE_FILE, "The file is empty. A catalog begins with `environments:`.")
         return None
     return root
+
+
+def _is_deep(text: str) -> bool:
+    """Whether more brackets stand open than any catalog has: the YAML reader takes minutes for thousands of them."""
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth = depth + 1 if match.group() in "[{" else max(0, depth - 1)
+        if depth > _MAX_BRACKETS:
+            return True
+    return any(line.count("- ") > _MAX_BRACKETS and not line.strip("- ") for line in text.splitlines())
 
 
 def _yaml_problem(error: MarkedYAMLError, text: str) -> tuple[Place, str]:

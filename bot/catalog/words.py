@@ -67,7 +67,7 @@ def duration(value: object) -> timedelta:
 
 def duration_text(value: timedelta) -> str:
     """The shortest text that `duration` reads as this value."""
-    left = int(value.total_seconds() * 1000)
+    left = value // timedelta(milliseconds=1)
     if not left:
         return "0s"
     parts = []

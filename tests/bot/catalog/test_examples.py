@@ -23,7 +23,9 @@ def name_of(path: Path) -> str:
 
 
 def test_there_is_an_example_for_each_kind_of_target():
-    kinds = {t.kind for path in CATALOGS for s in load_catalog(path).services.values() for t in s.targets.values()}
+    kinds = {
+        t.kind for path in CATALOGS for s in load_catalog(path).services.values() for t in s.targets.values()
+    }
     assert kinds == {"local"}
     assert {"local.yaml", "local-many/shipbell.yaml"} <= set(map(name_of, CATALOGS))
 
@@ -94,9 +96,7 @@ def test_the_larger_example_means_what_it_seems_to():
 def test_the_larger_example_keeps_payments_to_releasers():
     catalog = load_catalog(MANY)
     access = CedarAccess(MANY.parent / "policies")
-    people = {
-        name: Actor(name, name, person.roles, person.slack) for name, person in catalog.people.items()
-    }
+    people = {name: Actor(name, name, person.roles, person.slack) for name, person in catalog.people.items()}
     payments, shop = Permission("deploy", "payments", "prod"), Permission("deploy", "shop", "prod")
     refused = access.decide(people["lee"], payments, catalog)
     assert not refused.is_yes
