@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     click = verbs.add_parser("click", help="press a button by its label")
     click.add_argument("--as", dest="person", required=True, metavar="NAME")
     click.add_argument("--operation", type=_operation, metavar="N", help="only where #N is mentioned")
+    click.add_argument("--home", action="store_true", help="in App Home instead of messages and modals")
     click.add_argument("button", nargs="+", metavar="BUTTON")
     click.set_defaults(run=_click)
     read = verbs.add_parser("read", help="print a channel")
@@ -120,7 +121,8 @@ def _click(options: argparse.Namespace) -> int:
         boot = wire.boot()
         label = " ".join(options.button)
         there: list[str] = []
-        for _, offered in _offers(wire, boot, options.operation):
+        offers = _home_offers(wire, boot) if options.home else _offers(wire, boot, options.operation)
+        for offered in offers:
             control = controls.find(offered, label)
             if control is not None:
                 _press(wire, boot, control)
@@ -188,7 +190,13 @@ def _as_json(message: Json, replies: list[Json], labels: Labels) -> Json:
     }
 
 
-def _offers(wire: Wire, boot: Json, operation: int | None) -> Iterator[tuple[str, list[controls.Control]]]:
+def _home_offers(wire: Wire, boot: Json) -> Iterator[list[controls.Control]]:
+    view = wire.get("home")["view"]
+    if view is not None:
+        yield controls.of_view(view)
+
+
+def _offers(wire: Wire, boot: Json, operation: int | None) -> Iterator[list[controls.Control]]:
     """What can be pressed, the newest place first: the modal on top, then messages of all channels and their threads."""
     labels = Labels.of_boot(boot)
     if boot["views"]:
@@ -196,7 +204,7 @@ def _offers(wire: Wire, boot: Json, operation: int | None) -> Iterator[tuple[str
         view = boot["views"][-1]
         text = view_text(view, labels)
         if operation is None or controls.mentions_operation(text, operation):
-            yield text, controls.of_view(view)
+            yield controls.of_view(view)
     messages: dict[tuple[str, str, bool], Json] = {}
     for room in boot["channels"]:
         for message in wire.get("history", channel=room["id"], limit=100)["messages"]:
@@ -209,7 +217,7 @@ def _offers(wire: Wire, boot: Json, operation: int | None) -> Iterator[tuple[str
     for message in sorted(messages.values(), key=lambda one: float(one["ts"]), reverse=True):
         text = f"{message_text(message, labels)}\n{message['text']}"
         if operation is None or controls.mentions_operation(text, operation):
-            yield text, controls.of_message(message)
+            yield controls.of_message(message)
 
 
 def _print_replies(wire: Wire, boot: Json) -> None:

@@ -232,8 +232,10 @@ class SocketHub:
         future: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope.envelope_id] = future
         try:
-            await connection.send(frame)
-            return await asyncio.wait_for(future, seconds)
+            # The limit holds for the write too: an app that is stopped reads nothing, and its buffers fill.
+            async with asyncio.timeout(seconds):
+                await connection.send(frame)
+                return await future
         except TimeoutError:
             return Ack(error=OPERATION_TIMEOUT)
         except (RuntimeError, OSError):

@@ -64,12 +64,14 @@ class Messages:
         """Adds a message and tells its readers. `fields`: blocks, attachments, metadata, thread_ts, reply_broadcast, bot_id, …"""
         message: Json = {"channel": channel, "ts": self._world.clock.ts(), "user": user, "text": text}
         message.update({name: value for name, value in fields.items() if value is not None})
+        parent = self.get(channel, str(message.get("thread_ts")))
+        if parent is not None:
+            message["parent_user_id"] = parent["user"]
         _name_blocks(message)
         self._index(message)
         self._save(message)
         self._tell("message", message)
-        thread = message.get("thread_ts")
-        if thread is not None and (parent := self.get(channel, thread)) is not None:
+        if parent is not None:
             self._count_replies(parent)
         return message
 

@@ -119,7 +119,12 @@ def message_object(world: World, message: Json, metadata: bool = False) -> Json:
     ):
         if message.get(name) is not None:
             found[name] = message[name]
-    found["team"] = world.team.id
+    author_team = world.users[message["user"]]["team_id"]
+    found["team"] = author_team
+    if author_team != world.team.id:
+        found.update(user_team=author_team, source_team=author_team)
+    if message.get("reply_broadcast"):
+        found["subtype"] = "thread_broadcast"
     if message.get("bot_id"):
         found["bot_profile"] = bot_object(world)
     if message.get("blocks"):
@@ -135,8 +140,8 @@ def message_object(world: World, message: Json, metadata: bool = False) -> Json:
             is_locked=False,
             subscribed=world.app.bot_user_id in message["reply_users"],
         )
-    elif found.get("thread_ts"):
-        found["parent_user_id"] = message.get("parent_user_id", message["user"])
+    elif message.get("parent_user_id"):
+        found["parent_user_id"] = message["parent_user_id"]
     if metadata and message.get("metadata"):
         found["metadata"] = message["metadata"]
     return found

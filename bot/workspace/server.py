@@ -42,7 +42,7 @@ METHODS: Mapping[str, Method] = {
     **web_users.METHODS,
     **web_views.METHODS,
 }
-_LOCAL = {"127.0.0.1", "localhost", "[::1]"}
+_LOCAL = {"127.0.0.1", "localhost", "::1"}
 _CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data: http: https:; style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -57,6 +57,8 @@ def serve(seed: Seed, directory: Path, port: int) -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
+    # Heard from the first moment on: whoever reads workspace.json and connects at once waits instead of being refused.
+    listener.listen(128)
     base_url = f"http://{HOST}:{listener.getsockname()[1]}"
     ws = Workspace(seed, directory, base_url)
     config = uvicorn.Config(
@@ -123,7 +125,9 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
         origin = headers.get("origin")
-        if host.rpartition(":")[0] not in _LOCAL or (origin is not None and urlsplit(origin).netloc != host):
+        if urlsplit(f"//{host}").hostname not in _LOCAL or (
+            origin is not None and urlsplit(origin).netloc != host
+        ):
             refusal = PlainTextResponse(
                 "only this machine's own page and programs may speak here", status_code=403
             )

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from bot.workspace.errors import Json
 
-FEED_KEPT = 20_000
+FEED_KEPT = 5_000
 
 
 class Busy(RuntimeError):

@@ -42,6 +42,15 @@ def users_info(ws: Workspace, args: Args) -> Json:
     return {"user": user_object(ws.world, user)}
 
 
+def users_by_email(ws: Workspace, args: Args) -> Json:
+    """users.lookupByEmail: active people only."""
+    wanted = args.need("email").lower()
+    for user in ws.world.people():
+        if user["email"].lower() == wanted and not user["deleted"]:
+            return {"user": user_object(ws.world, user)}
+    raise SlackError("users_not_found")
+
+
 def users_list(ws: Workspace, args: Args) -> Json:
     """users.list, deactivated people and bots included."""
     page, meta = paged([user_object(ws.world, user) for user in ws.world.users.values()], args, 1000, 1000)
@@ -121,6 +130,7 @@ METHODS = {
     "auth.test": Method(auth_test, tier=4),
     "apps.connections.open": Method(connections_open, tier=1, app_token=True),
     "users.info": Method(users_info, ("users:read",), tier=4),
+    "users.lookupByEmail": Method(users_by_email, ("users:read.email",)),
     "users.list": Method(users_list, ("users:read",), tier=2),
     "users.conversations": Method(users_conversations, READ),
     "usergroups.list": Method(usergroups_list, ("usergroups:read",), tier=2),

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 20.0
 WAIT_SECONDS = 10.0
-STEP = 0.03
+STEP = 0.05
 
 
 class Refused(AssertionError):
@@ -161,6 +161,7 @@ class Person:
         self.ws = ws
         self.name = name
         self._mark: dict[str, str] = {}
+        self._labels: Labels | None = None
 
     async def say(self, text: str, channel: str = "#deploys", thread: str | None = None) -> Json:
         """A message or a slash command. Answers `{ok, ts}` or `{ok, command}`; raises Refused."""
@@ -199,6 +200,20 @@ class Person:
             return False
 
         await until(there, seconds, lambda: f"@{self.name} sees no {label!r}; there are {seen}")
+        assert control is not None
+        return await self.press(control)
+
+    async def click_home(self, label: str, seconds: float = WAIT_SECONDS) -> Json:
+        """Presses a button in App Home, which is opened for it."""
+        control: controls.Control | None = None
+
+        async def there() -> bool:
+            nonlocal control
+            view = (await self.get("home"))["view"]
+            control = controls.find(controls.of_view(view), label) if view else None
+            return control is not None
+
+        await until(there, seconds, lambda: f"@{self.name}'s Home has no {label!r}")
         assert control is not None
         return await self.press(control)
 
@@ -309,8 +324,10 @@ class Person:
         return "\n".join(lines if times else [_without_time(line) for line in lines])
 
     async def labels(self) -> Labels:
-        """What ids are called."""
-        return Labels.of_boot(await self.boot())
+        """What ids are called; asked for once, since waiting asks for messages often."""
+        if self._labels is None:
+            self._labels = Labels.of_boot(await self.boot())
+        return self._labels
 
     async def boot(self) -> Json:
         """`GET /client/boot`."""

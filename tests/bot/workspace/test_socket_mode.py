@@ -12,10 +12,9 @@ import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.workspace.seed import default
+from tests.bot.workspace.sockets import arrived, quick, raw_socket
 from tests.support.workspace import Refused, RunningWorkspace, running_workspace, until
 
 Json = dict[str, Any]
@@ -73,35 +72,6 @@ async def bolt(ws: RunningWorkspace, app: AsyncApp) -> AsyncIterator[AsyncApp]:
 def app_for(ws: RunningWorkspace) -> AsyncApp:
     client = AsyncWebClient(ws.env()["SLACK_BOT_TOKEN"], base_url=ws.api_url)
     return AsyncApp(client=client, signing_secret=ws.env()["SLACK_SIGNING_SECRET"])
-
-
-@contextlib.asynccontextmanager
-async def raw_socket(ws: RunningWorkspace, ack: bool = True) -> AsyncIterator[list[Json]]:
-    """A bare Socket Mode connection that keeps every envelope, and acknowledges or does not."""
-    got: list[Json] = []
-    client = SocketModeClient(ws.env()["SLACK_APP_TOKEN"], web_client=AsyncWebClient(base_url=ws.api_url))
-
-    async def on_message(message: Any) -> None:
-        frame = message.json()
-        if "envelope_id" in frame:
-            got.append(frame)
-            if ack:
-                await client.send_message(f'{{"envelope_id": "{frame["envelope_id"]}"}}')
-
-    client.on_message_listeners.append(on_message)
-    await client.connect()
-    try:
-        await ws.connected()
-        yield got
-    finally:
-        await client.close()
-
-
-async def arrived(got: list[Any], count: int = 1, seconds: float = 10) -> None:
-    async def there() -> bool:
-        return len(got) >= count
-
-    await until(there, seconds, lambda: f"{len(got)} of {count} arrived: {got}")
 
 
 async def test_a_command_is_acknowledged_with_an_ephemeral_answer_that_only_its_writer_sees(
@@ -363,10 +333,3 @@ async def test_direct_messages_home_and_changed_people_reach_the_app(ws: Running
         assert events[0]["channel"].startswith("D")
         assert (events[1]["tab"], events[1]["user"]) == ("home", "U0DANA0001")
         assert (events[2]["user"]["name"], events[2]["user"]["deleted"]) == ("gus", True)
-
-
-def quick(ack: float = 3.0, retries: list[float] | None = None) -> Json:
-    """The default seed with other timing."""
-    seed = default().model_dump(by_alias=True)
-    seed["timing"].update(ack=ack, retries=retries if retries is not None else [])
-    return seed
