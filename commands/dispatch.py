@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.domain.errors import NotNow, RefNotFound, Refused, ShipbellError, UnknownWord, UsageError
+from bot.domain.errors import RefNotFound, Refused, ShipbellError, UnknownWord, UsageError
 from bot.domain.gates import Decision
 from bot.domain.identity import Actor
 from bot.domain.messages import Paragraph, Reply, Section, Suggestion, Tone
@@ -156,10 +156,9 @@ def _wrong(error: ShipbellError, nearest: Iterable[str]) -> Reply:
         sections.append(Paragraph(escape(error.todo)))
     commands = list(dict.fromkeys(nearest))
     buttons = [c for c in commands if len(to_wire(c)) <= _BUTTON][:_BUTTONS]
-    tone = Tone.WAIT if isinstance(error, NotNow) else Tone.BAD
     return Reply(
         escape(clip(error.what, 300)),
-        tone,
+        Tone.BAD,
         tuple(sections),
         tuple(Suggestion(clip(command, _LABEL), to_wire(command)) for command in buttons),
     )

@@ -8,7 +8,7 @@ from commands.show import ago, icon, state, what
 from commands.spec import Call
 from commands.text import escape
 
-_TONES = {State.SUCCEEDED: Tone.GOOD, State.FAILED: Tone.BAD, State.REJECTED: Tone.BAD}
+_TONES = {State.SUCCEEDED: Tone.GOOD, State.FAILED: Tone.BAD}
 
 
 async def request(kind: Kind, service: str, environment: str, wish: Wish, call: Call) -> Reply:

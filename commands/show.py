@@ -151,7 +151,7 @@ def who_may(who: WhoMay) -> str:
     if who.roles:
         holders = f"held by {people}" if people else "which nobody has"
         return escape(f"It takes the role {' or '.join(who.roles)}, {holders}.")
-    return escape(f"It takes {people}.") if people else ""
+    return escape(f"{people} can clear it.") if people else ""
 
 
 def _light(target: TargetStatus) -> str:

@@ -149,6 +149,11 @@ class Spec(Generic[P]):
         words = [self.verb, *(a.usage for a in self.arguments), *(f"[{f.usage}]" for f in self.shown_flags)]
         return " ".join(words)
 
+    @property
+    def hint(self) -> str:
+        """The usage without the verb, for a slash command of its own."""
+        return self.usage.removeprefix(self.verb).strip()
+
 
 SERVICE = Argument("service", Word.SERVICE, "SERVICE")
 ENVIRONMENT = Argument("environment", Word.ENVIRONMENT, "ENV")

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from bot.domain.messages import Reply
 from bot.domain.operation import Choice, Question, State
 from tests.support.chat import Chat
 from tests.support.desk import NOW, Effect, MemoryDesk, catalog
+
+pytestmark = pytest.mark.timeout(900)  # a shared machine may be slow; alone they take half a minute
 
 CATALOG = catalog(
     {"shop": ("test", "prod"), "shop-api": ("test", "staging", "prod"), "münze": ("test",), "to": ("on",)},
@@ -204,7 +207,12 @@ WORD = st.one_of(
     ),
     st.text(max_size=6),
 )
-LINES = st.tuples(st.sampled_from(VERBS), st.lists(WORD, max_size=7)).map(lambda t: " ".join([t[0], *t[1]]))
+STARTS = st.sampled_from(
+    ["", "", "shop test", "shop-api prod", "münze@v1 test", "shop to prod", "#12", "#13 3"]
+)
+LINES = st.tuples(st.sampled_from(VERBS), STARTS, st.lists(WORD, max_size=4)).map(
+    lambda line: " ".join([line[0], line[1], *line[2]])
+)
 THREADS = st.sampled_from([None, None, 12, 13, 14, 99])
 GOOD = [
     "deploy shop test",

@@ -23,6 +23,7 @@ from bot.domain.operation import (
     State,
     Wish,
 )
+from bot.domain.plan import Phase, Plan, Step, StepKind
 from bot.domain.reports import HomeReport, InstanceLog, TargetStatus, WhyReport
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -56,6 +57,12 @@ def catalog(
 
 def artifact(service: str = "shop", version: str = "v1.2") -> Artifact:
     return Artifact("sha256:" + "ab" * 32, service, version, Revision("a" * 40, version))
+
+
+def plan(*instances: str) -> Plan:
+    """A Plan that restarts these Instances one after the other."""
+    steps = tuple(Step(n, Phase.FORWARD, n, name, StepKind.STOP) for n, name in enumerate(instances, 1))
+    return Plan("deploy", "shop", "prod", None, "c1", "local", {}, {}, instances, (), steps)
 
 
 @dataclass(frozen=True)
