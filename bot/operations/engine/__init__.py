@@ -6,7 +6,7 @@ DBOS is imported in this package and nowhere else. What the workflows do lives o
 from bot.operations.engine.engine import Engine, Waiting, Workflow
 from bot.operations.engine.errors import EngineError, EngineUnavailable, StepFailed
 from bot.operations.engine.settings import EngineSettings
-from bot.operations.engine.steps import Json, step
+from bot.operations.engine.steps import Json, checkpoint, step
 
 __all__ = [
     "Engine",
@@ -17,5 +17,6 @@ __all__ = [
     "StepFailed",
     "Waiting",
     "Workflow",
+    "checkpoint",
     "step",
 ]

@@ -50,7 +50,7 @@ class Waiting:
 
 class Engine:
     """workflows: name -> coroutine function that takes the argument given to `start`; names are stored, so they never change.
-    guard: called before every step, raises LeaseLost when this replica may not act any more (`LeaseKeeper.check`).
+    guard: called before every step and at every checkpoint, raises LeaseLost when this replica may not act any more (`LeaseKeeper.check`).
     interruptions: exceptions that are no outcome (our own database is away or full): a run that meets one in a step or in its
     body ends, stays pending, and is carried on after a pause.
     """
@@ -155,7 +155,8 @@ class Engine:
         return None if row is None else _state(row)
 
     async def pending(self) -> list[Waiting]:
-        """Every workflow without an outcome, of all replicas, oldest first."""
+        """Every workflow without an outcome, of all replicas, oldest first. Replicas named here that don't live are to be taken
+        over."""
         rows = await self._said(
             "list the workflows",
             DBOS.list_workflows_async(status=list(_WAITING), load_input=False, load_output=False),
@@ -222,7 +223,7 @@ class Engine:
         self._runs[workflow_id] = task
         task.add_done_callback(lambda ended: self._ended(workflow_id, ended))
         run = WorkflowRun(workflow_id, self._may_go_on, self._interruptions, self._recorded)
-        self._may_go_on()
+        run.may_go_on()
         current_run.set(run)
         try:
             await body(argument)

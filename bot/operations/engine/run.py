@@ -29,6 +29,9 @@ class WorkflowRun:
         self._interruptions = interruptions
         self._report = report
 
+    def may_go_on(self) -> None:
+        self._may_go_on()
+
     async def step(self, name: str, function: Callable[..., Awaitable[object]], *args: object) -> object:
         # Nothing is awaited before DBOS numbers the step, so that steps of one `gather` are numbered in its order.
         cause: Exception | None = None

@@ -1,7 +1,7 @@
 """Recorded steps: what a workflow has done once it never does again, also after a crash.
 
-`step` is the only call that a workflow needs of this package. Which engine runs it is known from the context that the engine
-sets around each run.
+`step`, or `checkpoint` where a workflow keeps its own records, is all that a workflow needs of this package. Which engine runs
+it is known from the context that the engine sets around each run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 class Run(Protocol):
     """One execution of a workflow, as its steps see it."""
+
+    def may_go_on(self) -> None: ...
 
     async def step(self, name: str, function: Callable[..., Awaitable[object]], *args: object) -> object: ...
 
@@ -43,6 +45,17 @@ async def step(name: str, function: Callable[..., Awaitable[T]], *args: object) 
             "Only workflows given to the Engine have steps.",
         )
     return await run.step(name, function, *args)  # type: ignore[return-value]  # JSON of T, as promised above
+
+
+def checkpoint() -> None:
+    """For workflows that keep their own records: to be called before each effect. Returns, or ends this run without an outcome
+    (the engine closes, the lease is lost) by raising what `except Exception` lets through; the workflow stays pending."""
+    run = current_run.get()
+    if run is None:
+        raise EngineError(
+            "A checkpoint was called outside a workflow.", "Only workflows given to the Engine have them."
+        )
+    run.may_go_on()
 
 
 def through_json(name: str, value: object) -> object:

@@ -11,7 +11,16 @@ import psutil
 import pytest
 
 from bot.domain.errors import LeaseLost
-from bot.operations.engine import Engine, EngineError, EngineSettings, EngineUnavailable, Json, Waiting, step
+from bot.operations.engine import (
+    Engine,
+    EngineError,
+    EngineSettings,
+    EngineUnavailable,
+    Json,
+    Waiting,
+    checkpoint,
+    step,
+)
 from tests.support.engine import EngineDatabase, reaches
 from tests.support.postgres import PostgresServer
 
@@ -266,6 +275,51 @@ async def test_a_lost_lease_stops_everything_at_the_next_step(
     assert await engine.status("w") == "pending"
 
 
+@pytest.mark.parametrize("why", ["lease", "close"])
+async def test_a_checkpoint_ends_a_run_that_keeps_its_own_records(
+    database: EngineDatabase, engines: Engines, why: str
+) -> None:
+    lost = False
+    effects: list[int] = []
+    endings: list[str] = []
+    go_on = asyncio.Event()
+
+    def guard() -> None:
+        if lost:
+            raise LeaseLost("This replica's last heartbeat is too old.")
+
+    async def flow(_: dict[str, Json]) -> None:
+        try:
+            for number in range(len(effects), 3):
+                checkpoint()
+                effects.append(number)
+                if number == 0:
+                    await go_on.wait()
+        except Exception as error:  # noqa: BLE001 - what a workflow catches of its own must not catch this
+            endings.append(repr(error))
+
+    engine = await engines(database.url, {"flow": flow}, guard=guard, drain=5.0)
+    await engine.start("flow", "w", {})
+    while not effects:
+        await asyncio.sleep(0.01)
+    lost = why == "lease"
+    closing = asyncio.create_task(engine.close()) if why == "close" else None
+    await asyncio.sleep(0)
+    go_on.set()
+    async with asyncio.timeout(4):
+        while engine.running():
+            await asyncio.sleep(0.01)
+    if closing is not None:
+        await closing
+    assert effects == [0]
+    lost = False
+    await engine.close()
+    engine = await engines(database.url, {"flow": flow}, guard=guard)
+    await reaches(engine, "w", "done")
+
+    assert (effects, endings) == ([0, 1, 2], [])
+
+
 async def test_a_run_that_is_resumed_while_it_lives_ends_before_the_next_begins(
     database: EngineDatabase, engines: Engines
 ) -> None:
@@ -306,6 +360,8 @@ async def test_misuse_is_answered_in_sentences(database: EngineDatabase, engines
 
     with pytest.raises(EngineError, match="outside a workflow"):
         await step("one", _nothing, {})
+    with pytest.raises(EngineError, match="outside a workflow"):
+        checkpoint()
     with pytest.raises(EngineError, match="Await `launch` first"):
         await Engine(EngineSettings(database.url, "x"), {}).start("flow", "w", {})
     engine = await engines(database.url, {"flow": flow, "other": _nothing})
