@@ -178,7 +178,7 @@ class Agent:
     async def reconcile(self, arguments: dict[str, Any]) -> str:
         asked = Asked.of("reconcile", arguments)
         self._ledger.see(asked.target, asked.fence)
-        known = self._ledger.known(asked.key)
+        known = self._ledger.known(asked.key, ("stop", "update", "start", "remove"))
         if known is None or "error" in known:
             return "not_done"
         record = self._instances.get(asked.target, asked.instance)
@@ -218,7 +218,7 @@ class Agent:
     async def reconcile_traffic(self, arguments: dict[str, Any]) -> str:
         asked = Asked.of("reconcile", arguments)
         self._ledger.see(asked.target, asked.fence)
-        known = self._ledger.known(asked.key)
+        known = self._ledger.known(asked.key, ("drain", "enable", "forget"))
         if known is None or "error" in known:
             return "not_done"
         state = (await self._fronts.inspect(asked.target)).get(asked.instance)

@@ -4,6 +4,7 @@ Not here: what an effect does."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,11 @@ class Asked:
     target: str
     instance: str
 
+    @property
+    def id(self) -> str:
+        """A Step may need two verbs (an Instance is removed from the proxy and from the Runtime), so the key alone is not it."""
+        return f"{self.verb} {self.key}"
+
     @classmethod
     def of(cls, verb: str, arguments: dict[str, Any]) -> Asked:
         effect = arguments["effect"]
@@ -41,12 +47,13 @@ class Ledger:
         """Whether the effect is still to be begun. Raises PermanentError for a stale fence, a key that was used for something
         else, and again what the first try raised."""
         self.see(asked.target, asked.fence)
-        known = self._journal.table("effects").get(asked.key)
+        known = self._journal.table("effects").get(asked.id)
         if known is None:
             return True
-        if (known["verb"], known["target"], known["instance"]) != (asked.verb, asked.target, asked.instance):
+        if (known["target"], known["instance"]) != (asked.target, asked.instance):
             raise PermanentError(
-                f"The key {asked.key} already stands for `{known['verb']}` of {known['instance']} on {known['target']}."
+                f"The key {asked.key} already stands for {known['instance']} on {known['target']}, so it can't act on"
+                f" {asked.instance} on {asked.target}."
             )
         if error := known.get("error"):
             raise PermanentError(error["what"], error["todo"])
@@ -63,9 +70,10 @@ class Ledger:
         if fence > seen:
             self._journal.write([("fences", target, fence)])
 
-    def known(self, key: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._journal.table("effects").get(key)
-        return found
+    def known(self, key: str, verbs: Sequence[str]) -> dict[str, Any] | None:
+        """The effect that the key stands for among these verbs: {"verb", "target", "instance"}, and "error" if it failed."""
+        effects = self._journal.table("effects")
+        return next((effects[f"{verb} {key}"] for verb in verbs if f"{verb} {key}" in effects), None)
 
     @staticmethod
     def begun(asked: Asked, error: AdapterError | None = None) -> Change:
@@ -74,4 +82,4 @@ class Ledger:
         if isinstance(error, PermanentError):
             value["error"] = {"what": error.what, "todo": error.todo}
         # After a temporary failure the same key may try again.
-        return ("effects", asked.key, None if isinstance(error, TemporaryError) else value)
+        return ("effects", asked.id, None if isinstance(error, TemporaryError) else value)

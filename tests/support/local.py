@@ -24,6 +24,7 @@ import psutil
 
 from adapters.git.adapter import GitSource
 from adapters.local.adapter import LocalBuilder, LocalRuntime, LocalTraffic
+from adapters.local.artifacts import ArtifactStore
 from adapters.local.client import agent_pid, shut_down_agent
 from bot.domain.artifact import FINISHED_BUILD, Artifact, BuildReport, Revision
 from bot.domain.catalog import BuildRecipe, Configuration, Health, Service, Source, Strategy, Target
@@ -119,7 +120,7 @@ def sample_service(repository: SampleRepository, **targets: Target) -> Service:
     return Service(
         name="shop",
         source=Source(kind="git", url=repository.url),
-        build=BuildRecipe(kind="local", options={"command": "./build.sh", "output": "dist", "timeout": 60}),
+        build=BuildRecipe(kind="local", options={"command": "sh build.sh", "output": "dist", "timeout": 60}),
         targets=targets or {"test": sample_target()},
         description="The sample",
     )
@@ -323,3 +324,17 @@ async def _gone(data_dir: Path, within: float) -> list[psutil.Process]:
     while (left := processes_of(data_dir)) and time.monotonic() < until:
         await asyncio.sleep(0.05)
     return left
+
+
+def sample_artifact(data_dir: Path, version: str = "v1", behaviour: str = "good") -> Artifact:
+    """The sample as an Artifact in the store of this data folder, without a build."""
+    tree = data_dir.parent / f"tree-{version}-{behaviour.replace(' ', '-')}"
+    tree.mkdir(parents=True)
+    for name in ("shop.py", "page.html", "run"):
+        shutil.copy(SAMPLE / name, tree / name)
+    program = tree / "shop.py"
+    program.write_text(program.read_text().replace('BEHAVIOUR = "good"', f'BEHAVIOUR = "{behaviour}"'))
+    (tree / "run").chmod(0o755)
+    (tree / "VERSION").write_text(f"{version}\n")
+    digest = ArtifactStore(data_dir).put(tree)
+    return Artifact(digest, "shop", version, Revision(version[-1].encode().hex()[-1] * 40, version), "")

@@ -148,7 +148,8 @@ class _Runtime:
 
     async def inspect(self, target: Target) -> Mapping[str, Instance]:
         self._p._asked()
-        return dict(self._p.running.get(target.key, {}))
+        mine = self._p.running.get(target.key, {})
+        return {name: mine[name] for name in sorted(mine, key=lambda name: (len(name), name))}
 
     async def stop(self, effect: Effect, target: Target, instance: str, within: timedelta) -> None:
         if await self._p.effect(effect, target, "stop", instance):
@@ -158,6 +159,7 @@ class _Runtime:
         self, effect: Effect, target: Target, instance: str, artifact: Artifact, configuration: Configuration
     ) -> None:
         if await self._p.effect(effect, target, "update", instance):
+            self._require_stopped(target, instance)
             mine = self._p.running.setdefault(target.key, {})
             mine.setdefault(instance, Instance(instance, InstanceState.STOPPED))
             self._change(
@@ -198,6 +200,7 @@ class _Runtime:
 
     async def remove(self, effect: Effect, target: Target, instance: str) -> None:
         if await self._p.effect(effect, target, "remove", instance):
+            self._require_stopped(target, instance)
             self._p.running.get(target.key, {}).pop(instance, None)
 
     async def logs(self, target: Target, instance: str, lines: int = 50) -> Sequence[str]:
@@ -206,6 +209,11 @@ class _Runtime:
 
     async def reconcile(self, effect: Effect, target: Target, instance: str) -> EffectState:
         return await self._p.reconciled(effect)
+
+    def _require_stopped(self, target: Target, name: str) -> None:
+        seen = self._p.running.get(target.key, {}).get(name)
+        if seen is not None and seen.state is InstanceState.RUNNING:
+            raise PermanentError(f"{name} must be stopped first.")
 
     def _change(self, target: Target, name: str, **changes: object) -> None:
         mine = self._p.running.get(target.key, {})
@@ -241,6 +249,9 @@ class _Traffic:
 
     async def remove(self, effect: Effect, target: Target, instance: str) -> None:
         if await self._p.effect(effect, target, "forget", instance):
+            seen = (await self.inspect(target)).get(instance)
+            if seen is not None and seen.state is not TrafficState.DRAINED:
+                raise PermanentError(f"{instance} must be drained first.")
             self._p.routes.get(target.key, {}).pop(instance, None)
 
     async def reconcile(self, effect: Effect, target: Target, instance: str) -> EffectState:
