@@ -52,7 +52,6 @@ class Listeners:
 def build_app(settings: SlackSettings, client: AsyncWebClient, listeners: Listeners) -> AsyncApp:
     """The app with all its listeners; `connect` or `asgi` brings it to Slack. Calls nobody yet."""
     app = AsyncApp(
-        token=settings.bot_token,
         client=client,
         signing_secret=settings.signing_secret,
         process_before_response=True,

@@ -95,7 +95,7 @@ class Sender:
         try:
             while True:
                 try:
-                    if await self._has_lease():
+                    if await self.has_lease():
                         await self.step()
                 except Exception:  # the worker loop's boundary: nothing may end the sender
                     log.exception("the outbox can't be read")
@@ -127,7 +127,7 @@ class Sender:
 
     # --- what may go now
 
-    async def _has_lease(self) -> bool:
+    async def has_lease(self) -> bool:
         now = self._now()
         if now >= self._renew_at:
             if await self._outbox.lease(self._replica, self._lease):

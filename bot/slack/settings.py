@@ -21,7 +21,7 @@ class SlackSettings:
     app_token: str = field(default="", repr=False)
     signing_secret: str = field(default="", repr=False)
     api_url: str = SLACK_API
-    commands: Mapping[str, str | None] = COMMANDS
+    commands: Mapping[str, str | None] = field(default_factory=lambda: COMMANDS)
     timeout: int = 15
     """Seconds until a call to Slack is given up."""
 

@@ -14,7 +14,7 @@ from bot.slack.views.limits import Block
 from bot.slack.views.planned import plan_line, warnings
 from bot.slack.views.progress import legend, progress
 from bot.slack.views.text import clock, code, esc, fenced, link_text, who
-from bot.slack.views.words import headline, name_or_mention, state_words, title
+from bot.slack.views.words import headline, name_or_mention, state_words, title, yes_by
 
 TAIL = 8
 """So many lines of a log are on the card; the thread has the rest."""
@@ -51,6 +51,9 @@ def footer(snapshot: Snapshot) -> str:
         f"*#{operation.number}*",
         f"{who(operation.requester)}, {clock(operation.created_at, with_day=True)}",
     ]
+    yes = yes_by(snapshot)
+    if yes and operation.state is not State.AWAITING_APPROVAL:
+        parts.append(f"approved by {', '.join(yes)}")
     if operation.wish.reason:
         parts.append(f"“{esc(operation.wish.reason)[:300]}”")
     if operation.state is State.SUCCEEDED and snapshot.environment_url:
@@ -63,7 +66,7 @@ def _state(snapshot: Snapshot) -> str:
     words = state_words(snapshot)
     if operation.plan_note:
         words += f"\n⚠️ {esc(operation.plan_note)}"
-    if operation.abort_by and not operation.is_final:
+    if operation.abort_by and not operation.is_final and operation.state is not State.ASKING:
         words += f"\n🛑 {name_or_mention(operation.abort_by, snapshot)} asked to stop; it stops at the next safe point"
     return words
 

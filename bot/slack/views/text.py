@@ -14,6 +14,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
 _MARK = re.compile(r"(?<![0-9A-Za-z])[*_~](?=\S)|(?<=\S)[*_~](?![0-9A-Za-z])|`")
 _LOOKALIKE = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
+_PING = re.compile(r"(?<![\w@])@(?=\w)")
 _USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 
 
@@ -28,6 +29,7 @@ def esc(text: str) -> str:
     Slack unescapes only three entities. It has no escape for `*bold*`, so marks that would format become lookalikes."""
     line = " ".join(tame(text).split())
     line = _MARK.sub(lambda found: _LOOKALIKE[found[0]], line)
+    line = _PING.sub("@\u200b", line)  # Slack finds @here in plain words, too
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from bot.domain.artifact import BuildState
 from bot.domain.operation import Choice, Kind, Operation, Snapshot, State, StepState
 from bot.domain.plan import Phase
+from bot.slack.views.limits import clip_plain
 from bot.slack.views.text import clock, code, esc, mention, mentions, plural, span, tame, version, who
 
 ICONS: Mapping[State, str] = {
@@ -214,7 +215,7 @@ def _expired(snapshot: Snapshot) -> str:
 
 
 def _outcome(snapshot: Snapshot) -> str:
-    return f"\n{esc(snapshot.operation.outcome)}" if snapshot.operation.outcome else ""
+    return f"\n{esc(clip_plain(snapshot.operation.outcome, 600))}" if snapshot.operation.outcome else ""
 
 
 _STATES = {
