@@ -122,8 +122,11 @@ def _better(error: ShipbellError, parsed: Parsed, line: str, grammar: Grammar) -
         wrong = error.word
     elif isinstance(error, RefNotFound):
         wrong = getattr(parsed, "ref", None) or getattr(parsed, "to", None)
+    is_operation = isinstance(error, UnknownWord) and error.kind == "operation"
     for near in error.nearest:
-        for candidate in (_instead(tokenise(line), wrong, near), near):
+        # In a thread `approve status` would be a yes with a reason: whole commands are never put in a word's place.
+        is_word = " " not in near and not is_operation
+        for candidate in (_instead(tokenise(line), wrong, near) if is_word else None, near):
             try:
                 grammar.parse(candidate or "")
             except UsageError:

@@ -170,6 +170,14 @@ async def test_what_the_desk_refuses(error: Exception, snapshot: SnapshotAsserti
     assert shown(await chat.say("deploy shop@v1.9 test --only shop-1,shop-3")) == snapshot
 
 
+async def test_another_command_never_becomes_a_reason() -> None:
+    chat = Chat()
+    thread = chat.desk.put()
+    chat.desk.fails = UnknownWord("There is no #99.", nearest=["status"], word="#99", kind="operation")
+    reply = await chat.say("approve #99", thread=thread.number)
+    assert [button.command for button in reply.suggestions] == ["status"]
+
+
 async def test_an_error_of_ours_is_not_hidden() -> None:
     class Broken(MemoryDesk):
         async def permissions(self, actor: object) -> dict[str, tuple[str, ...]]:
