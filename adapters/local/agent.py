@@ -83,10 +83,10 @@ class Agent:
 
     async def run(self) -> None:
         """Until it is asked to end."""
-        server = await serve(socket_path(self._data_dir, "agent"), self.verbs())
         self._fronts.adopt()
         self._instances.adopt()
         self._builds.clear_up()
+        server = await serve(socket_path(self._data_dir, "agent"), self.verbs())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_shut_down)

@@ -279,6 +279,7 @@ async def _check_out(mirror: Mirror, sha: str, checkout: Path) -> None:
 
 
 def _of_disk(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    # copytree gathers its errors as texts.
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or os.strerror(errno.ENOSPC) in str(error):
         return "The disk with the local agent's data folder is full. Free some space and deploy again."
     return f"The local agent met a problem: {error.strerror or error}."

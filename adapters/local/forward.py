@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from adapters.local.http1 import (
+    BLOCK,
     HEAD_LIMIT,
     Answer,
     BadMessage,
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 CLIENT_IDLE = 75.0
 """Seconds after which a client that says nothing is let go."""
 CONNECT_WITHIN = 2.0
+PART_WITHIN = 1.0
 SUSPECT_FOR = 1.0
 """Seconds for which an Instance that refused a connection is asked last."""
 KEPT_CONNECTIONS = 64
@@ -194,8 +196,10 @@ class Front:
                 self._clients[task] = True
                 if not await self._exchange(parse_request(head), reader, writer):
                     break
+            await self._part(reader, writer)
         except BadMessage as error:
             _answer_error(writer, error.status, error.text)
+            await self._part(reader, writer)
         except (OSError, IncompleteReadError, TimeoutError):
             writer.transport.abort()
         except asyncio.CancelledError:
@@ -203,6 +207,14 @@ class Front:
         finally:
             del self._clients[task]
             writer.close()
+
+    async def _part(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Ends our half and takes what the client still sends for a moment: closing with that unread would destroy the answer."""
+        with contextlib.suppress(OSError, TimeoutError):
+            writer.write_eof()
+            async with asyncio.timeout(PART_WITHIN):
+                while await reader.read(BLOCK):
+                    pass
 
     async def _exchange(self, request: Request, reader: ClientReader, writer: StreamWriter) -> bool:
         """Finds an Instance for the request and passes its answer on. Returns whether the client's connection can go on."""

@@ -137,6 +137,10 @@ class Fronts:
         async with self._pushing:
             self.supervise()
             answer = await self._ask_proxy("set", self._routes())
+            if answer["number"] > self._number():
+                # Ours was lost (a full disk, a restored folder): what we want is newer all the same.
+                self._journal.note([("proxy", "number", answer["number"] + 1)])
+                answer = await self._ask_proxy("set", self._routes())
             self._is_given = True
             errors: dict[str, str] = answer["errors"]
             return errors
@@ -231,7 +235,10 @@ class Fronts:
             target: {"port": front.port, "hold": front.hold, "instances": front.instances}
             for target, front in self._fronts.items()
         }
-        return {"number": self._journal.table("proxy").get("number", 0), "fronts": fronts}
+        return {"number": self._number(), "fronts": fronts}
+
+    def _number(self) -> int:
+        return int(self._journal.table("proxy").get("number", 0))
 
     def _write(self, front: Front, effect: Change) -> None:
         self._journal.write([front.change(), effect])
@@ -240,7 +247,7 @@ class Fronts:
 
     def _write_routes(self) -> None:
         self._is_given = False
-        self._journal.note([("proxy", "number", self._journal.table("proxy").get("number", 0) + 1)])
+        self._journal.note([("proxy", "number", self._number() + 1)])
         fresh = self._data_dir / "routes.new"
         try:
             fresh.write_text(json.dumps(self._routes()))

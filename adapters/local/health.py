@@ -74,8 +74,11 @@ async def _tcp(port: int) -> Health:
 
 
 async def _command(command: str, cwd: Path, environment: dict[str, str]) -> Health:
+    words = shlex.split(command)
+    if not words:
+        return Health(False, "has an empty health command")
     process = await asyncio.create_subprocess_exec(
-        *shlex.split(command),
+        *words,
         cwd=cwd,
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,

@@ -42,7 +42,7 @@ class Proxy:
             if routes["number"] >= self._number:
                 self._number = routes["number"]
                 await self._apply(routes["fronts"])
-        return {"errors": dict(self._errors)}
+        return {"errors": dict(self._errors), "number": self._number}
 
     async def inspect(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         """Requests in flight, by Target and Instance."""

@@ -115,7 +115,7 @@ async def serve(path: Path, verbs: Mapping[str, Verb]) -> asyncio.Server:
                 await writer.drain()
         writer.close()
 
-    path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
+    path.unlink(missing_ok=True)
     mask = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(on_connection, str(path), limit=LIMIT)

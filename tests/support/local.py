@@ -256,6 +256,21 @@ class LocalPlatform:
         """All living processes of this data folder: its agent, its proxy, and what the agent parents."""
         return processes_of(self.data_dir)
 
+    def instance_process(self, name: str) -> psutil.Process:
+        """The process that leads an Instance's group."""
+        found = [
+            process
+            for process in self.processes()
+            if process.environ().get("SHIPBELL_INSTANCE") == name and os.getpgid(process.pid) == process.pid
+        ]
+        assert len(found) == 1, (name, found)
+        return found[0]
+
+    def proxy_process(self) -> psutil.Process:
+        found = [process for process in self.processes() if "adapters.local.proxy" in process.cmdline()]
+        assert len(found) == 1, found
+        return found[0]
+
     def kill(self, process: psutil.Process | int, number: int = signal.SIGKILL) -> None:
         pid = process if isinstance(process, int) else process.pid
         assert pid in {known.pid for known in self.processes()}, (
