@@ -102,10 +102,11 @@ class LeaseKeeper:
 
     async def keep(self) -> LeaseLost:
         """Renews three times per ttl until the lease is lost, and returns the reason. A heartbeat that fails or hangs is tried
-        again at the next turn: only time, or the word that this life was declared dead, loses the lease."""
+        again soon: only time, or the word that this life was declared dead, loses the lease."""
         pause = self._ttl / 3
         while self._loss is None:
             at = self._clock()
+            rest = pause
             try:
                 fence = await asyncio.wait_for(self._beat(), pause)
                 self.check()  # late all the same: the process may have been stopped in between
@@ -113,13 +114,14 @@ class LeaseKeeper:
             except LeaseLost as loss:
                 self._lose(loss)
             except Exception as error:  # noqa: BLE001 - a worker's loop: whatever the database says, time decides
+                rest = pause / 4
                 logger.warning("heartbeat failed: %s: %s", type(error).__name__, error)
                 try:
                     self.check()
                 except LeaseLost as loss:
                     self._lose(loss)
             if self._loss is None:
-                await asyncio.sleep(max(0.0, min(pause, self._held().left(self._clock()))))
+                await asyncio.sleep(max(0.0, min(rest, self._held().left(self._clock()))))
         return self._loss
 
     def _held(self) -> Lease:

@@ -133,6 +133,7 @@ async def test_steps_of_one_gather_are_told_apart_in_a_replay(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # half a minute on two idle cores
 async def test_a_workflow_survives_150_restarts(
     database: EngineDatabase, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from tests.support.engine import EngineDatabase, Stage
 
 pytestmark = [pytest.mark.kill]
 
-TTL = 2.0  # seconds; a replica that shares two cores with others must not lose its lease while it starts
+TTL = 3.0  # seconds; a replica that shares two cores with others must not lose its lease while it starts
 ROLLOUT = ("rollout", "w", {"id": "w", "steps": 4, "before": [2]})
 
 
@@ -35,7 +35,7 @@ async def test_another_replica_carries_on_what_a_killed_one_began(
     began = time.monotonic()
 
     assert await stage.ended("w") == ["a w 0", "a w 1", "b w 2", "b w 3", "b w end"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.postgres

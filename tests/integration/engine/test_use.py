@@ -203,7 +203,7 @@ async def test_closing_leaves_what_runs_pending_and_the_next_life_carries_it_on(
         await asyncio.sleep(0.01)
     began = time.monotonic()
     await engine.close()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 1.0 + 2 * 2.0
     assert sorted(calls) == ["quick begins", "quick ends", "slow"]
     assert await asyncio.to_thread(lambda: 7) == 7  # DBOS took the loop's thread pool, and ended it
     with pytest.raises(EngineError, match="not running"):
