@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.messages import Reply
-from bot.domain.operation import Choice, Question, State
+from bot.domain.operation import Choice, Question, State, Wish
 from tests.support.chat import Chat
 from tests.support.desk import NOW, Effect, MemoryDesk, catalog
 
@@ -314,3 +314,21 @@ def test_ten_thousand_characters_of_the_same() -> None:
     ):
         for prefix in ("", "deploy shop test ", "approve #12 ", 'deploy shop test --reason "'):
             check((prefix + piece * 10_000)[:10_000])
+
+
+@pytest.mark.parametrize(
+    ("effect", "text"),
+    [
+        (Effect("deploy", ("shop", "test")), "deploy shp test"),
+        (Effect("deploy", ("shop", "test")), "deploy Shop test"),
+        (Effect("deploy", ("shop", "test")), "deploy shop test now"),
+        (Effect("deploy", ("shop", "test"), Wish(only=("shop-1",))), "deploy shop test --only shop-11"),
+        (Effect("deploy", ("shop", "test"), Wish()), "deploy shop test —plan"),
+        (Effect("scale", ("shop", "test"), Wish(replicas=52)), "scale shop test 5²"),
+        (Effect("approve", ("#12",)), "approve #13"),
+        (Effect("stop", ("shop", "test")), "start shop test"),
+    ],
+)
+def test_the_oracle_catches_a_grammar_that_guesses(effect: Effect, text: str) -> None:
+    with pytest.raises(AssertionError):
+        explained(effect, plain(text), None, None)
