@@ -265,8 +265,13 @@ export class Composer {
     const verb = name === handle ? rest.trim() : `${name}${rest}`;
     const instead = `@${handle} ${verb}`;
     this.#say(
-      h("span", null, h("strong", null, `/${name}`), " can’t be used in a thread. Mention the app instead: "),
-      h("button", { class: "link-btn", type: "button", on: { click: () => this.write(instead) } }, instead),
+      h(
+        "span",
+        null,
+        h("strong", null, `/${name}`),
+        " can’t be used in a thread. Mention the app instead: ",
+        h("button", { class: "link-btn", type: "button", on: { click: () => this.write(instead) } }, instead),
+      ),
     );
   }
 

@@ -9,7 +9,7 @@ import { collect } from "./blocks/values.js";
  * `target` is the API's container; `blocks` all blocks of it; `key` names its Form; `prefix` makes element ids unique.
  */
 export function makeContext(page, { target, blocks, key, prefix, errors }) {
-  const { store, api, toast } = page;
+  const { store, api } = page;
   const form = store.form(key);
 
   async function dispatch(block, element, payload) {
@@ -22,7 +22,7 @@ export function makeContext(page, { target, blocks, key, prefix, errors }) {
     } catch (error) {
       const sentence = error.code === "app_unreachable" ? `${store.app.name} did not answer. Nothing is known to have happened; try again.` : error.message;
       form.note(block.block_id, sentence);
-      toast(sentence, "error");
+      page.toast(sentence, "error");
     } finally {
       form.setBusy(block.block_id, element.action_id, false);
     }

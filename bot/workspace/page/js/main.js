@@ -88,7 +88,7 @@ function onKey(page, event) {
     nextRegion(page, event.shiftKey ? -1 : 1);
   } else if (event.key === "Escape" && !event.defaultPrevented) {
     if (document.body.classList.contains("with-drawer")) page.closeDrawer();
-    else if (page.store.route.thread) page.closeThread();
+    else if (page.store.route.thread && !event.target.value) page.closeThread();
   }
 }
 

@@ -183,9 +183,10 @@ export class MessageList {
   }
 
   #key(event) {
-    if (!event.target.classList.contains("message") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const row = event.target.closest(".message");
+    if (!row || (event.target !== row && !event.target.classList.contains("tool")) || event.ctrlKey || event.metaKey || event.altKey) return;
     const rows = [...this.holder.querySelectorAll(".message")];
-    const at = rows.indexOf(event.target);
+    const at = rows.indexOf(row);
     const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: rows.length - 1 }[event.key];
     if (to !== undefined) {
       event.preventDefault();
@@ -194,9 +195,9 @@ export class MessageList {
         rows[to].scrollIntoView({ block: "nearest" });
       } else if (to >= rows.length) this.options.onLeave?.();
     } else if (event.key === "t" || event.key === "T" || event.key === "ArrowRight") {
-      event.target.querySelector('[data-tool="thread"]')?.click();
+      row.querySelector('[data-tool="thread"]')?.click();
     } else if (event.key === "m" || event.key === "M") {
-      event.target.querySelector('[data-tool="more"]')?.click();
+      row.querySelector('[data-tool="more"]')?.click();
     } else return;
     event.preventDefault();
   }

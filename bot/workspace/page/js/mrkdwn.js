@@ -124,15 +124,15 @@ function bareLink(text, at) {
 // *bold* only where the marks hug their words and stand at a word's edge: 2*3*4 and snake_case_names stay as they are.
 function marked(text, at) {
   const mark = text[at];
-  if (/[\w*_~`]/.test(text[at - 1] ?? "") && !MARKS[text[at - 1]]) return null;
-  if (text[at - 1] === mark || !text[at + 1] || /[\s*]/.test(text[at + 1]) || text[at + 1] === mark) return null;
+  if (/[\p{L}\p{N}`]/u.test(text[at - 1] ?? "")) return null;
+  if (text[at - 1] === mark || !text[at + 1] || /\s/.test(text[at + 1]) || text[at + 1] === mark) return null;
   for (let end = at + 2; end < text.length && text[end] !== "\n"; end += 1) {
     if (text[end] === "`" || text[end] === "<") {
       const close = text.indexOf(text[end] === "<" ? ">" : "`", end + 1);
       if (close > end && !text.slice(end, close).includes("\n")) end = close;
       continue;
     }
-    if (text[end] === mark && !/\s/.test(text[end - 1]) && !/\w/.test(text[end + 1] ?? "") && text[end + 1] !== mark) {
+    if (text[end] === mark && !/\s/.test(text[end - 1]) && !/[\p{L}\p{N}]/u.test(text[end + 1] ?? "") && text[end + 1] !== mark) {
       return { node: { type: MARKS[mark], children: inline(text.slice(at + 1, end)) }, end: end + 1 };
     }
   }

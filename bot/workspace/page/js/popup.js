@@ -49,6 +49,7 @@ function show(anchor, node, { onClose, width } = {}) {
 
 const GAP = 4;
 const MARGIN = 8;
+const MOST_HEIGHT = 440;
 
 function position(anchor, node, width) {
   const box = anchor.getBoundingClientRect();
@@ -58,7 +59,7 @@ function position(anchor, node, width) {
   const below = innerHeight - box.bottom - GAP - MARGIN;
   const above = box.top - GAP - MARGIN;
   const upward = size.height > below && above > below;
-  const height = Math.min(size.height, upward ? above : below, 360);
+  const height = Math.min(size.height, upward ? above : below, MOST_HEIGHT);
   node.style.setProperty("max-height", `${Math.max(height, 96)}px`);
   node.style.setProperty("left", `${Math.max(MARGIN, Math.min(box.left, innerWidth - size.width - MARGIN))}px`);
   node.style.setProperty("top", `${upward ? Math.max(MARGIN, box.top - GAP - height) : box.bottom + GAP}px`);
@@ -123,7 +124,15 @@ export function openListbox(anchor, options, { label, selected, pick, load, mult
   let query = "";
   let problem = "";
   let active = Math.max(0, options.findIndex((option) => chosen.has(option.id)));
-  const list = h("div", { class: "listbox", role: "listbox", id: listId, "aria-label": label, "aria-multiselectable": multi ? "true" : null });
+  const list = h("div", {
+    class: "listbox",
+    role: "listbox",
+    id: listId,
+    "aria-label": label,
+    "aria-multiselectable": multi ? "true" : null,
+    // The focus stays in the filter, whatever is clicked.
+    on: { mousedown: (event) => event.preventDefault() },
+  });
   const input = h("input", {
     class: "listbox-filter",
     type: "text",
