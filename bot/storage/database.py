@@ -12,20 +12,23 @@ may be on another machine. NORMAL would survive kill -9 only.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, CursorResult, Engine, Executable, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from bot.domain.errors import StorageError
 from bot.storage.errors import spoken
+
+T = TypeVar("T")
 
 BUSY = 10
 """Seconds that a SQLite connection waits for another process's lock."""
@@ -65,6 +68,17 @@ class Address:
         return f"PostgreSQL {self.url.host or 'local socket'}{port}/{self.url.database or ''}"
 
 
+class Session:
+    """One open transaction. `dialect`: sqlite or postgresql."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect.name
+
+    async def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        return await _uninterrupted(self._connection.execute(statement, values))
+
+
 @dataclass(frozen=True)
 class Engines:
     """`write`: transactions that take the write lock at once (SQLite: a pool of 1). `read`: snapshots that can't write."""
@@ -78,28 +92,25 @@ class Engines:
         return self.address.is_sqlite
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncIterator[Session]:
         """One snapshot; a write in it is refused. Raises StorageError."""
-        with spoken():
-            async with self.read.begin() as connection:
-                yield connection
+        async with _session(self.read) as session:
+            yield session
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[Session]:
         """A transaction of the one writer; commits at the end. Raises StorageError."""
-        with spoken():
-            async with self.write.begin() as connection:
-                if not self.is_sqlite:
-                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITERS})"))
-                yield connection
+        async with _session(self.write) as session:
+            if not self.is_sqlite:
+                await session.execute(text(f"SELECT pg_advisory_xact_lock({WRITERS})"))
+            yield session
 
     @asynccontextmanager
-    async def beside(self) -> AsyncIterator[AsyncConnection]:
+    async def beside(self) -> AsyncIterator[Session]:
         """A transaction that doesn't wait for the writer on PostgreSQL: for heartbeats and leases, whose single statements
-        decide by themselves. They must touch no table that the writer touches. Raises StorageError."""
-        with spoken():
-            async with self.write.begin() as connection:
-                yield connection
+        decide by themselves. The writer must not touch rows that it waits for. Raises StorageError."""
+        async with _session(self.write) as session:
+            yield session
 
     async def close(self) -> None:
         await self.write.dispose()
@@ -146,6 +157,41 @@ def create_engines(url: str) -> Engines:
         write = _postgres(address, writes=True)
         read = _postgres(address, writes=False)
     return Engines(address, write, read)
+
+
+@asynccontextmanager
+async def _session(engine: AsyncEngine) -> AsyncIterator[Session]:
+    connection = engine.connect()
+    with spoken():
+        try:
+            await _uninterrupted(_begin(connection))
+            yield Session(connection)
+            await _uninterrupted(connection.commit())
+        finally:
+            if connection.sync_connection is not None:  # it had started
+                await _uninterrupted(connection.close())
+
+
+async def _begin(connection: AsyncConnection) -> None:
+    await connection.start()
+    await connection.begin()
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Awaits `work` to its end, and only then lets a cancellation through. Cut off in a word to the database, SQLAlchemy drops the
+    connection, but SQLite's thread carries on with the BEGIN, and nobody is left to give the write lock back (measured: one
+    cancellation in a hundred stopped every later write). Time limits of connections and statements bound the wait."""
+    task = asyncio.create_task(work)
+    interruption: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as cancelled:
+            interruption = cancelled
+    if interruption is not None:
+        task.exception()  # or asyncio would complain that nobody looked at it
+        raise interruption
+    return task.result()
 
 
 def create_migration_engine(address: Address) -> Engine:
@@ -211,6 +257,7 @@ def _postgres_options(address: Address) -> dict[str, Any]:
     # No server-side prepared statements: they break behind a pooler and when a migration changes a table under a replica.
     defaults: dict[str, Any] = {
         "connect_timeout": 10,
+        "tcp_user_timeout": PATIENCE * 1000,  # ms without an answer: the network is away
         "prepare_threshold": None,
         "application_name": "shipbell",
     }

@@ -8,22 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.messages import OutboxMessage
 from bot.storage import rows
-from bot.storage.database import Engines
+from bot.storage.database import Engines, Session
 from bot.storage.rows import insert
 from bot.storage.tables import leases, outbox
 from bot.storage.transaction import next_turn
 from bot.storage.types import DatabaseClock
 
 _SENDER = "outbox"
-Writing = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+Writing = Callable[[], AbstractAsyncContextManager[Session]]
 
 
 class SqlOutbox:
-    """writing: a connection that holds the write lock. Every method raises StorageError."""
+    """writing: a session that holds the write lock. Every method raises StorageError."""
 
     def __init__(self, engines: Engines, writing: Writing) -> None:
         self._engines = engines
@@ -31,11 +30,11 @@ class SqlOutbox:
 
     async def lease(self, replica: str, ttl: timedelta) -> bool:
         # Beside the write lock: one statement decides, and a renewal must not wait for its turn.
-        async with self._engines.beside() as connection:
-            statement = insert(connection.dialect.name, leases).values(
+        async with self._engines.beside() as session:
+            statement = insert(session.dialect, leases).values(
                 name=_SENDER, holder=replica, until=DatabaseClock(ttl)
             )
-            taken = await connection.execute(
+            taken = await session.execute(
                 statement.on_conflict_do_update(
                     index_elements=["name"],
                     set_={"holder": replica, "until": DatabaseClock(ttl)},
@@ -53,8 +52,8 @@ class SqlOutbox:
             .order_by(outbox.c.is_final.desc(), outbox.c.turn)
             .limit(limit)
         )
-        async with self._engines.reading() as connection:
-            return [rows.to_message(row) for row in (await connection.execute(query)).mappings()]
+        async with self._engines.reading() as session:
+            return [rows.to_message(row) for row in (await session.execute(query)).mappings()]
 
     async def delivered(self, key: str, sent: int, channel_id: str, ts: str) -> None:
         """When more was wanted in the meantime, it is due again, behind those that wait."""
@@ -93,8 +92,8 @@ class SqlOutbox:
         )
 
     async def _change(self, key: str, **values: Any) -> None:
-        async with self._writing() as connection:
-            await connection.execute(update(outbox).where(outbox.c.key == key).values(**values))
+        async with self._writing() as session:
+            await session.execute(update(outbox).where(outbox.c.key == key).values(**values))
 
 
 def _at_least(sent: int) -> Any:

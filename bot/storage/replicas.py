@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.errors import LeaseLost
-from bot.storage.database import WRITERS, Engines
+from bot.storage.database import WRITERS, Engines, Session
 from bot.storage.rows import insert
 from bot.storage.tables import counters, leases, replicas
 from bot.storage.types import DatabaseClock
@@ -32,15 +31,13 @@ class SqlReplicas:
         self._fences: dict[str, int] = {}
 
     async def begin(self, replica: str) -> int:
-        async with self._engines.beside() as connection:
-            fence = await _next_fence(connection)
-            statement = insert(connection.dialect.name, replicas).values(
+        async with self._engines.beside() as session:
+            fence = await _next_fence(session)
+            statement = insert(session.dialect, replicas).values(
                 replica=replica, fence=fence, at=DatabaseClock(), dead_at=None
             )
             changes = {"fence": fence, "at": DatabaseClock(), "dead_at": None}
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["replica"], set_=changes)
-            )
+            await session.execute(statement.on_conflict_do_update(index_elements=["replica"], set_=changes))
         self._fences[replica] = fence
         return fence
 
@@ -49,8 +46,8 @@ class SqlReplicas:
         fence = self._fences.get(replica)
         if fence is None:
             raise LeaseLost(f"The replica {replica} has not begun a life here.", "Call `begin` first.")
-        async with self._engines.beside() as connection:
-            alive = await connection.execute(
+        async with self._engines.beside() as session:
+            alive = await session.execute(
                 update(replicas)
                 .where(replicas.c.replica == replica, replicas.c.fence == fence, replicas.c.dead_at.is_(None))
                 .values(at=DatabaseClock())
@@ -63,10 +60,10 @@ class SqlReplicas:
         return fence
 
     async def declare_dead(self, older_than: timedelta) -> Sequence[str]:
-        async with self._engines.beside() as connection:
+        async with self._engines.beside() as session:
             if not self._engines.is_sqlite:
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_BURIALS})"))
-            marked = await connection.execute(
+                await session.execute(text(f"SELECT pg_advisory_xact_lock({_BURIALS})"))
+            marked = await session.execute(
                 update(replicas)
                 .where(replicas.c.dead_at.is_(None), replicas.c.at < DatabaseClock(-older_than))
                 .values(dead_at=DatabaseClock())
@@ -76,9 +73,9 @@ class SqlReplicas:
 
     async def dead(self) -> Sequence[str]:
         """Those declared dead that have not begun a new life: whoever marked one may have died before it took its work over."""
-        async with self._engines.reading() as connection:
+        async with self._engines.reading() as session:
             query = select(replicas.c.replica).where(replicas.c.dead_at.is_not(None))
-            return sorted((await connection.execute(query)).scalars())
+            return sorted((await session.execute(query)).scalars())
 
     async def retire(self, replica: str) -> None:
         """Leaves on purpose: the next `declare_dead` of another replica returns it, so that work it left open is carried on
@@ -86,19 +83,19 @@ class SqlReplicas:
         fence = self._fences.pop(replica, None)
         if fence is None:
             return
-        async with self._engines.beside() as connection:
-            mine = await connection.execute(
+        async with self._engines.beside() as session:
+            mine = await session.execute(
                 update(replicas)
                 .where(replicas.c.replica == replica, replicas.c.fence == fence)
                 .values(at=DatabaseClock(_LONG_AGO))
             )
             if mine.rowcount:
-                await connection.execute(delete(leases).where(leases.c.holder == replica))
+                await session.execute(delete(leases).where(leases.c.holder == replica))
 
 
-async def _next_fence(connection: AsyncConnection) -> int:
-    statement = insert(connection.dialect.name, counters).values(name=_FENCE, value=1)
-    counted = await connection.execute(
+async def _next_fence(session: Session) -> int:
+    statement = insert(session.dialect, counters).values(name=_FENCE, value=1)
+    counted = await session.execute(
         statement.on_conflict_do_update(
             index_elements=["name"], set_={"value": counters.c.value + 1}
         ).returning(counters.c.value)

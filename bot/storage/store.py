@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.errors import StorageError
 from bot.ports import Transaction, View
-from bot.storage.database import PATIENCE, Engines, create_engines
+from bot.storage.database import PATIENCE, Engines, Session, create_engines
 from bot.storage.errors import raise_explained
 from bot.storage.migration import check_current
 from bot.storage.outbox import SqlOutbox
@@ -62,29 +61,29 @@ class SqlStore:
 
     @asynccontextmanager
     async def _view(self) -> AsyncIterator[View]:
-        async with self._engines.reading() as connection:
-            yield SqlView(connection)
+        async with self._engines.reading() as session:
+            yield SqlView(session)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
-        async with self._writing() as connection:
-            transaction = SqlTransaction(connection)
+        async with self._writing() as session:
+            transaction = SqlTransaction(session)
             yield transaction
             if transaction.failure is not None:
                 # The body went on after an error. SQLite may have rolled back by itself, so a commit would keep a half.
                 raise transaction.failure
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that holds the write lock; commits at the end."""
+    async def _writing(self) -> AsyncIterator[Session]:
+        """A session that holds the write lock; commits at the end."""
         task = asyncio.current_task()
         if self._writer is task and task is not None:
             raise RuntimeError("a transaction inside a transaction of the same task would wait for itself")
         await self._take_turn()
         try:
             self._writer = task
-            async with self._engines.writing() as connection:
-                yield connection
+            async with self._engines.writing() as session:
+                yield session
         finally:
             self._writer = None
             self._turn.release()

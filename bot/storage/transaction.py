@@ -1,4 +1,4 @@
-"""Writing: `bot.ports.Transaction` on one connection, which holds the write lock (see bot.storage.database)."""
+"""Writing: `bot.ports.Transaction` on one session, which holds the write lock (see bot.storage.database)."""
 
 from __future__ import annotations
 

@@ -44,14 +44,14 @@ class Upkeep:
         requests, outbox, replicas = tables.requests.c, tables.outbox.c, tables.replicas.c
         ended = select(tables.operations.c.number).where(tables.operations.c.ended_at < limit)
         of_nothing = and_(outbox.operation.is_(None), outbox.created_at < limit)
-        async with self._writing() as connection:
-            forgotten = await connection.execute(delete(tables.requests).where(requests.finished_at < limit))
-            said = await connection.execute(
+        async with self._writing() as session:
+            forgotten = await session.execute(delete(tables.requests).where(requests.finished_at < limit))
+            said = await session.execute(
                 delete(tables.outbox).where(
                     outbox.sent >= outbox.wanted, or_(outbox.operation.in_(ended), of_nothing)
                 )
             )
-            gone = await connection.execute(delete(tables.replicas).where(replicas.dead_at < limit))
+            gone = await session.execute(delete(tables.replicas).where(replicas.dead_at < limit))
         return Pruned(forgotten.rowcount, said.rowcount, gone.rowcount)
 
     async def backup(self, path: Path) -> None:
@@ -75,8 +75,8 @@ def _copy(source: Path, path: Path) -> None:
         ) from error
     part = Path(name)
     try:
-        with closing(sqlite3.connect(source, isolation_level=None, timeout=BUSY)) as connection:
-            connection.execute("VACUUM INTO ?", (name,))
+        with closing(sqlite3.connect(source, isolation_level=None, timeout=BUSY)) as session:
+            session.execute("VACUUM INTO ?", (name,))
         with closing(sqlite3.connect(part)) as copy:
             if (found := copy.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
                 raise StorageError(f"The backup is damaged: {found}.", "Look at the database's disk.")

@@ -1,4 +1,4 @@
-"""Reading: `bot.ports.View` on one connection, which sees one snapshot."""
+"""Reading: `bot.ports.View` on one session, which sees one snapshot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Executable, func, or_, select
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.artifact import Artifact, BuildReport
 from bot.domain.catalog import Configuration
@@ -19,6 +18,7 @@ from bot.domain.messages import OutboxMessage
 from bot.domain.operation import Approval, AuditEntry, Operation, Release, State, StepRecord
 from bot.storage import rows, tables
 from bot.storage.codec import decode
+from bot.storage.database import Session
 from bot.storage.errors import explained
 
 _HEX = re.compile(r"[0-9a-f]{7,64}")
@@ -28,9 +28,9 @@ _OPERATION = select(tables.operations.c.number, tables.operations.c.version, tab
 class SqlView:
     """Valid inside the context that gave it. Every method raises StorageError."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._dialect = connection.dialect.name
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._dialect = session.dialect
         self.failure: StorageError | None = None
         """The first thing that went wrong: a transaction that met one can't be committed any more."""
 
@@ -157,7 +157,7 @@ class SqlView:
         if self.failure is not None:
             raise self.failure
         try:
-            return await self._connection.execute(statement, values)
+            return await self._session.execute(statement, values)
         except SQLAlchemyError as error:
             if may_violate and isinstance(error, IntegrityError):
                 raise
