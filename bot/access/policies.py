@@ -102,7 +102,7 @@ def load(folder: Path | None) -> Policies:
     by_id.update(own)
     problems += _invalid(by_id.values(), schema)
     if problems:
-        raise PolicyError(problems)
+        raise PolicyError(sorted(problems, key=lambda problem: (problem.file, problem.line)))
     return Policies(by_id, _parsed(by_id.values()), schema, replaced)
 
 
@@ -148,7 +148,10 @@ def _own_files(folder: Path | None, problems: list[PolicyProblem]) -> Iterator[t
 
 
 def _read(file: str, text: str, problems: list[PolicyProblem]) -> Iterator[Policy]:
-    for line, statement in _statements(text):
+    statements = list(_statements(text))
+    if not statements:
+        problems.append(PolicyProblem(file, 0, "This file has no policy."))
+    for line, statement in statements:
         try:
             found = json.loads(cedarpy.policies_to_json_str(statement))
         except ValueError as error:
