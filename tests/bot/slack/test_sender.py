@@ -115,7 +115,7 @@ async def test_slack_away_the_card_catches_up(chat: RunningChat) -> None:
 
 async def test_a_final_state_that_has_no_channel_goes_to_the_fallback(chat: RunningChat) -> None:
     number = chat.desk.put(State.SUCCEEDED).number
-    await chat.ws.control("channel", name="deploys", kick=True)
+    await chat.ws.control("channel", name="deploys", kick="shipbell")
     key = await chat.desk.show(number)
     await _settled(chat, key)
     assert not await _cards(chat)
