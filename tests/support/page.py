@@ -22,8 +22,18 @@ from tests.support.workspace import RunningWorkspace, running_workspace
 
 Json = dict[str, Any]
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ANY = re.compile(".*", re.DOTALL)
+PROBES = Path(__file__).parents[1] / "bot/workspace/page/probes"
 
 
 class TinyApp:
@@ -215,6 +225,11 @@ async def stage_in(directory: Path, browser: Browser) -> AsyncIterator[Stage]:
             yield Stage(ws, app, browser)
         finally:
             await app.disconnect()
+
+
+def probe(name: str) -> str:
+    """A function of the page's tests in JavaScript, for playwright to evaluate."""
+    return (PROBES / f"{name}.js").read_text()
 
 
 def plain(text: str) -> Json:
