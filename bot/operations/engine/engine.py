@@ -231,6 +231,9 @@ class Engine:
             raise RunEnded(loss.what, retry=False) from loss
         except self._interruptions as error:
             raise RunEnded(f"{type(error).__name__}: {error}", retry=True) from error
+        except Exception:
+            logger.exception("workflow %s failed", workflow_id)
+            raise
 
     async def _wait_for_earlier_run(self, workflow_id: str) -> None:
         """A workflow that was taken from this replica and came back may still have its old run here: never both at once."""

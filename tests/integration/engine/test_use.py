@@ -87,6 +87,7 @@ async def test_a_workflow_that_raises_ends_in_error_and_can_be_forgotten_and_run
     engine = await engines(database.url, {"flow": flow})
     await engine.start("flow", "w", {})
     await reaches(engine, "w", "error")
+    assert "workflow w failed\nTraceback" in caplog.text
     assert "ValueError: a bug" in caplog.text
     fails = False
     await engine.start("flow", "w", {})
