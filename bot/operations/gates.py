@@ -12,8 +12,16 @@ from bot.operations.world import World
 from bot.ports import Permission
 
 
-def permission_for(kind: Kind, service: str, environment: str, requester: str = "") -> Permission:
-    return Permission(kind.value, service, environment, requester)
+def permission_for(kind: Kind, service: str, environment: str, requester: Actor) -> Permission:
+    return Permission(kind.value, service, environment, requester.name, requester.slack_user or "")
+
+
+def permission_on(action: str, operation: Operation) -> Permission:
+    """What somebody wants to do with an Operation that somebody (else) asked for."""
+    requester = operation.requester
+    return Permission(
+        action, operation.service, operation.environment, requester.name, requester.slack_user or ""
+    )
 
 
 def require(world: World, actor: Actor, permission: Permission) -> Decision:
@@ -45,7 +53,7 @@ def may_still(world: World, operation: Operation) -> Decision | None:
     roles = (person.roles if person else frozenset()) | grouped
     if not roles:
         return Decision(Gate.ROLE, Answer.NO, f"{requester.name} is in the catalog no more.")
-    permission = permission_for(operation.kind, operation.service, operation.environment, requester.name)
+    permission = permission_on(operation.kind.value, operation)
     decision = world.access.decide(replace(requester, roles=roles), permission, world.catalog)
     return None if decision.is_yes else decision
 
@@ -62,10 +70,7 @@ def approval_gate(world: World, operation: Operation, given: int) -> Decision:
     needed = approvals_needed(world, operation)
     if needed == 0:
         return Decision(Gate.APPROVAL, Answer.YES, f"{operation.environment} asks for no approval of this.")
-    clears = world.access.who_may(
-        Permission("approve", operation.service, operation.environment, operation.requester.name),
-        world.catalog,
-    )
+    clears = world.access.who_may(permission_on("approve", operation), world.catalog)
     if given >= needed:
         return Decision(Gate.APPROVAL, Answer.YES, f"{given} of {needed} approvals are there.")
     return Decision(

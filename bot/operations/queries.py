@@ -13,7 +13,14 @@ from bot.domain.identity import Actor, SlackIdentity
 from bot.domain.operation import FINAL, HOLDS_TARGET, Kind, Operation, Origin, Snapshot, State, Wish
 from bot.domain.reports import HomeReport, InstanceLog, TargetStatus, WhyReport
 from bot.domain.rollout import nearest_first
-from bot.operations.gates import approval_gate, approvals_needed, permission_for, require, turn_gate
+from bot.operations.gates import (
+    approval_gate,
+    approvals_needed,
+    permission_for,
+    permission_on,
+    require,
+    turn_gate,
+)
 from bot.operations.ledger import Ledger
 from bot.operations.planning import wanted_instances
 from bot.operations.world import World
@@ -227,7 +234,7 @@ class Queries:
             snapshot = await self._snapshot(view, latest[0]) if latest else None
         decisions = [
             world.access.decide(
-                actor, permission_for(Kind.DEPLOY, service, environment, actor.name), world.catalog
+                actor, permission_for(Kind.DEPLOY, service, environment, actor), world.catalog
             ),
             approval_gate(world, _imagined(actor, service, environment, world), 0),
             turn_gate(holding[0] if holding else None),
@@ -282,7 +289,7 @@ class Queries:
         action = {State.AWAITING_APPROVAL: "approve", State.ASKING: "answer"}.get(operation.state)
         if action is None:
             return False
-        permission = Permission(action, operation.service, operation.environment, operation.requester.name)
+        permission = permission_on(action, operation)
         return self._world.access.decide(actor, permission, self._world.catalog).is_yes
 
     async def refs(self, service: str) -> Sequence[str]:

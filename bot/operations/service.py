@@ -29,7 +29,7 @@ from bot.domain.operation import (
 )
 from bot.domain.plan import Phase
 from bot.domain.reports import HomeReport, InstanceLog, TargetStatus, WhyReport
-from bot.operations.gates import approvals_needed, permission_for, require
+from bot.operations.gates import approvals_needed, permission_for, permission_on, require
 from bot.operations.ledger import Ledger
 from bot.operations.queries import Queries, words_of
 from bot.operations.rollout import Rollout
@@ -88,7 +88,7 @@ class DeskService:
         self, kind: Kind, service: str, environment: str, wish: Wish, actor: Actor, origin: Origin
     ) -> Operation:
         target = self._world.target(service, environment)
-        await self._require(actor, permission_for(kind, service, environment, actor.name), origin)
+        await self._require(actor, permission_for(kind, service, environment, actor), origin)
         channel = self._world.catalog.environments[environment].channel
         problem = await self._world.channel_problem(channel)
         if problem is not None and not wish.plan_only:
@@ -392,7 +392,7 @@ class DeskService:
     # --- gates, audited
 
     async def _may_answer(self, action: str, operation: Operation, actor: Actor, origin: Origin) -> None:
-        permission = Permission(action, operation.service, operation.environment, operation.requester.name)
+        permission = permission_on(action, operation)
         await self._require(actor, permission, origin, operation)
 
     async def _require(
