@@ -27,7 +27,7 @@ def arrival(snapshot: Snapshot, tell: Sequence[str] = (), key: str | None = None
             section(
                 "\n".join(line for line in (versions(operation), commits(operation.commits, 10)) if line)
             ),
-            actions([link_button(f"Open {tame(operation.service)}", url, f"{LINK}:0")])
+            actions([link_button(f"Open {tame(operation.service)}", url, f"{LINK}:0")], "links")
             if _is_web(url) and url
             else None,
             context(f"*#{operation.number}* · brought by {who(operation.requester)}"),

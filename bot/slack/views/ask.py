@@ -20,7 +20,7 @@ def ask(snapshot: Snapshot, question: int | None, key: str | None = None) -> Mes
     text = f"❓ {asked + ': ' if asked else ''}{esc(open_question.text)}"
     return message(
         f"#{operation.number} {esc(title(operation))}: {esc(open_question.text)}",
-        [section(text), actions(answer_buttons(operation, only=question))],
+        [section(text), actions(answer_buttons(operation, only=question), f"buttons:{operation.number}")],
         key,
     )
 

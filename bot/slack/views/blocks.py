@@ -93,5 +93,7 @@ def link_button(label: str, url: str, action_id: str) -> Block:
     return {"type": "button", "text": plain(label, limits.BUTTON), "action_id": action_id, "url": url}
 
 
-def actions(elements: Sequence[Block]) -> Block | None:
-    return {"type": "actions", "elements": list(elements[: limits.ACTIONS])} if elements else None
+def actions(elements: Sequence[Block], block_id: str) -> Block | None:
+    """`block_id` stays the same from update to update: a press on a message that is just being redrawn still finds its button."""
+    kept = list(elements[: limits.ACTIONS])
+    return {"type": "actions", "block_id": block_id[: limits.BLOCK_ID], "elements": kept} if kept else None

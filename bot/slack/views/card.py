@@ -31,7 +31,10 @@ def card(snapshot: Snapshot, key: str | None = None) -> Message:
         *_progress(snapshot),
         section(_question(operation)),
         section(_tail(snapshot)),
-        actions([*approval_buttons(operation), *answer_buttons(operation), *abort_button(operation)]),
+        actions(
+            [*approval_buttons(operation), *answer_buttons(operation), *abort_button(operation)],
+            f"buttons:{operation.number}",
+        ),
         context(footer(snapshot)),
     ]
     return message(summary(snapshot), blocks, key)

@@ -28,7 +28,7 @@ def home(report: HomeReport) -> Block:
             section(
                 f"You are *{esc(report.actor.display_name)}* · {esc(', '.join(sorted(report.actor.roles)) or 'no roles')}"
             ),
-            actions([button("Deploy…", OPEN_DEPLOY, "deploy", "primary")]),
+            actions([button("Deploy…", OPEN_DEPLOY, "deploy", "primary")], "deploy"),
             *_part("Waits for you", report.waiting, "Nothing waits for you."),
             *_part("Runs now", report.running, "Nothing runs now."),
             *_targets(report.targets),
@@ -45,9 +45,8 @@ def _part(name: str, snapshots: Sequence[Snapshot], none: str) -> list[Block | N
         operation = snapshot.operation
         text = f"{ICONS[operation.state]} *{esc(title(operation))}* {versions(operation)}\n{state_words(snapshot)}"
         blocks.append(section(text))
-        blocks.append(
-            actions([*approval_buttons(operation), *answer_buttons(operation), *abort_button(operation)])
-        )
+        buttons = [*approval_buttons(operation), *answer_buttons(operation), *abort_button(operation)]
+        blocks.append(actions(buttons, f"{name}:{operation.number}"))
         blocks.append(context(footer(snapshot)))
     if len(snapshots) > SHOWN:
         blocks.append(context(f"… {len(snapshots) - SHOWN} more"))

@@ -30,7 +30,7 @@ def prompt(snapshot: Snapshot, key: str | None = None, plan_hash: str | None = N
         context(plan_line(operation.plan), warnings(operation.plan))
         if operation.plan and not changed
         else None,
-        actions(approval_buttons(operation)) if applies else None,
+        actions(approval_buttons(operation), f"buttons:{operation.number}") if applies else None,
         context(_footer(operation)),
     ]
     return message(f"#{operation.number} {esc(title(operation))}: {text.replace('*', '')}", blocks, key)

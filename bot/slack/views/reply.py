@@ -52,4 +52,4 @@ def _buttons(answer: Reply) -> Block | None:
     ]
     if answer.opens == "deploy":
         found.append(button("Choose and deploy", OPEN_DEPLOY, "deploy", "primary"))
-    return actions(found)
+    return actions(found, "suggestions")

@@ -90,7 +90,7 @@ async def test_a_button_that_no_longer_applies_says_why_and_goes(chat: RunningCh
     operation = chat.desk.put(State.AWAITING_APPROVAL, plan=a_plan())
     await chat.desk.show(operation.number)
     message = await lee.wait_for("Waits for approval")
-    stale = await lee.control("Approve", message)
+    stale = lee.control("Approve", message)
     # It ended, and nobody has told the card.
     chat.desk.operations[operation.number] = replace(operation, state=State.EXPIRED)
     await lee.press(stale)
@@ -103,7 +103,7 @@ async def test_a_double_click_approves_once_and_says_so(chat: RunningChat) -> No
     lee = chat.ws.person("lee")
     operation = chat.desk.put(State.AWAITING_APPROVAL, plan=a_plan())
     await chat.desk.show(operation.number)
-    button = await lee.control("Approve", await lee.wait_for("Waits for approval"))
+    button = lee.control("Approve", await lee.wait_for("Waits for approval"))
     await lee.press(button)
     await lee.press(button)
     await lee.wait_for("doesn't wait for approval")

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain.errors import UsageError
 from bot.domain.identity import SlackIdentity
 from bot.domain.messages import Facts, Listing, Paragraph, Preformatted, Reply, Suggestion, Tone
-from bot.domain.operation import State
+from bot.domain.operation import Snapshot, State
 from bot.domain.reports import HomeReport
 from bot.slack.clicks import command_of
 from bot.slack.incoming import How, Incoming, of_click, of_command, of_direct_message, of_mention
@@ -414,13 +414,17 @@ def test_metadata_of_others_is_an_empty_place() -> None:
         assert Place.from_metadata(text) == Place()
 
 
+def _numbered(snapshot: Snapshot, number: int) -> Snapshot:
+    return replace(snapshot, operation=replace(snapshot.operation, number=number))
+
+
 async def test_home_has_what_waits_what_runs_and_what_is_where(snapshot: SnapshotAssertion) -> None:
     cases = table()
     desk = MemoryDesk()
     report = HomeReport(
         DANA,
-        waiting=(cases["awaiting"],) * 12,
-        running=(cases["rolling"], cases["asking"]),
+        waiting=tuple(_numbered(cases["awaiting"], n) for n in range(20, 32)),
+        running=(cases["rolling"], _numbered(cases["asking"], 13)),
         targets=tuple(await desk.status(DANA)) * 3,
         now=NOON,
     )
