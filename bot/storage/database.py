@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 BUSY = 10
 """Seconds that a SQLite connection waits for another process's lock."""
+GRACE = {"sqlite": BUSY + 2.0, "postgresql": 1.0}
+"""Seconds that a cancelled task goes on waiting for the database's answer; on SQLite longer than that waits for a lock."""
 PATIENCE = 30
 """Seconds that anybody waits for a connection or for the turn to write."""
 WRITERS = 0x5348_4950_0001
@@ -74,9 +76,10 @@ class Session:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.dialect = connection.dialect.name
+        self._grace = GRACE[self.dialect]
 
     async def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
-        return await _uninterrupted(self._connection.execute(statement, values))
+        return await _uninterrupted(self._connection.execute(statement, values), self._grace)
 
 
 @dataclass(frozen=True)
@@ -162,14 +165,15 @@ def create_engines(url: str) -> Engines:
 @asynccontextmanager
 async def _session(engine: AsyncEngine) -> AsyncIterator[Session]:
     connection = engine.connect()
+    grace = GRACE[engine.dialect.name]
     with spoken():
         try:
-            await _uninterrupted(_begin(connection))
+            await _uninterrupted(_begin(connection), grace)
             yield Session(connection)
-            await _uninterrupted(connection.commit())
+            await _uninterrupted(connection.commit(), grace)
         finally:
             if connection.sync_connection is not None:  # it had started
-                await _uninterrupted(connection.close())
+                await _uninterrupted(connection.close(), grace)
 
 
 async def _begin(connection: AsyncConnection) -> None:
@@ -177,19 +181,24 @@ async def _begin(connection: AsyncConnection) -> None:
     await connection.begin()
 
 
-async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Awaits `work` to its end, and only then lets a cancellation through. Cut off in a word to the database, SQLAlchemy drops the
-    connection, but SQLite's thread carries on with the BEGIN, and nobody is left to give the write lock back (measured: one
-    cancellation in a hundred stopped every later write). Time limits of connections and statements bound the wait."""
+async def _uninterrupted(work: Coroutine[Any, Any, T], grace: float) -> T:
+    """Lets a cancellation through only when `work` has ended, or after `grace`. Cut off in a word to the database, SQLAlchemy drops
+    the connection, but SQLite's thread carries on with the BEGIN, and nobody is left to give the write lock back (measured: one
+    cancellation in a hundred stopped every later write). A PostgreSQL that hangs may be cut off: its locks end with the connection.
+    """
     task = asyncio.create_task(work)
     interruption: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait({task})
+            if interruption is None:
+                await asyncio.wait({task})
+            elif not (await asyncio.wait({task}, timeout=grace))[0]:
+                task.cancel()
         except asyncio.CancelledError as cancelled:
             interruption = cancelled
     if interruption is not None:
-        task.exception()  # or asyncio would complain that nobody looked at it
+        if not task.cancelled():
+            task.exception()  # or asyncio would complain that nobody looked at it
         raise interruption
     return task.result()
 

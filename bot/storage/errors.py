@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import NoReturn
@@ -57,18 +58,6 @@ _POSTGRES: dict[str, tuple[str, str]] = {
     "25P03": ("This process was away in the middle of a transaction, and the database ended it.", _TRY_AGAIN),
     "40001": ("The database refused a transaction because of another one.", _TRY_AGAIN),
     "40P01": ("The database ended a transaction that waited for another one in a circle.", _TRY_AGAIN),
-    "28P01": (
-        "The database refused the user name or the password.",
-        "Correct SHIPBELL_DATABASE_URL or the file that holds it.",
-    ),
-    "28000": (
-        "The database refused the user.",
-        "Correct SHIPBELL_DATABASE_URL, or the server's pg_hba.conf.",
-    ),
-    "3D000": (
-        "The database that the URL names doesn't exist.",
-        "Create it, or correct SHIPBELL_DATABASE_URL.",
-    ),
     "42501": ("The database user may not do that.", "Let the user own Shipbell's schema."),
     "42P01": ("The database has not Shipbell's tables.", _MIGRATE),
     "42703": ("The database has an older version's tables.", _MIGRATE),
@@ -77,9 +66,11 @@ _POSTGRES_CLASSES: dict[str, tuple[str, str]] = {
     "08": ("The connection to the database broke.", _TRY_AGAIN),
     "57": ("The database server is shutting down or starting.", _TRY_AGAIN),
     "53": ("The database server is out of memory, disk or connections.", "Look at the server."),
-    "28": ("The database refused the user.", "Correct SHIPBELL_DATABASE_URL."),
     "58": ("The database server failed.", "Look at the server's log."),
 }
+
+# libpq gives no code for what the server says while connecting: `connection failed: … FATAL:  database "x" does not exist`.
+_REFUSAL = re.compile(r"FATAL:\s+(.+)")
 
 
 def explained(error: SQLAlchemyError) -> StorageError:
@@ -96,6 +87,11 @@ def explained(error: SQLAlchemyError) -> StorageError:
     if isinstance(origin, sqlite3.Error):
         return explained_sqlite(origin)
     state = getattr(origin, "sqlstate", None)
+    if not state and (refusal := _REFUSAL.search(str(origin))):
+        return StorageError(
+            f"The database server refused the connection: {refusal.group(1)}.",
+            "Correct SHIPBELL_DATABASE_URL, or what the server allows.",
+        )
     if not state:
         return StorageError(
             "The database server doesn't answer.",
@@ -116,10 +112,21 @@ def explained_sqlite(error: sqlite3.Error) -> StorageError:
     return StorageError(f"The database refused: {said}.", "")
 
 
+def cause(error: SQLAlchemyError) -> SQLAlchemyError | None:
+    """What to raise the StorageError from: the error, or None where its text quotes a row."""
+    origin = getattr(error, "orig", None)
+    quotes = getattr(getattr(origin, "diag", None), "message_detail", None)
+    return None if quotes or _is_about_a_value(origin) else error
+
+
+def _is_about_a_value(origin: BaseException | None) -> bool:
+    return str(getattr(origin, "sqlstate", None) or "").startswith("22")
+
+
 def _spoken(origin: BaseException | None) -> str:
-    """A PostgreSQL error's first line; its DETAIL holds values."""
-    diagnosis = getattr(origin, "diag", None)
-    return f"{getattr(diagnosis, 'message_primary', None) or type(origin).__name__}."
+    """A PostgreSQL error's first line, unless that quotes a value; its DETAIL always does."""
+    said = getattr(getattr(origin, "diag", None), "message_primary", None)
+    return f"{type(origin).__name__ if said is None or _is_about_a_value(origin) else said}."
 
 
 def violates(error: IntegrityError, constraint: str, columns: str) -> bool:
@@ -141,4 +148,4 @@ def spoken() -> Iterator[None]:
 
 
 def raise_explained(error: SQLAlchemyError) -> NoReturn:
-    raise explained(error) from error
+    raise explained(error) from cause(error)

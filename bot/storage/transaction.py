@@ -18,7 +18,7 @@ from bot.domain.operation import Approval, AuditEntry, Operation, Release, StepR
 from bot.domain.plan import Phase
 from bot.storage import rows, tables
 from bot.storage.codec import encode
-from bot.storage.errors import explained, violates
+from bot.storage.errors import cause, explained, violates
 from bot.storage.rows import insert
 from bot.storage.types import DatabaseClock
 from bot.storage.view import SqlView
@@ -56,9 +56,9 @@ class SqlTransaction(SqlView):
             result = await self._run(statement, may_violate=True)
         except IntegrityError as error:
             if not violates(error, tables.ONE_PER_TARGET, "operations.service, operations.environment"):
-                raise self._failed(explained(error)) from error
+                raise self._failed(explained(error)) from cause(error)
             await self._run(text("ROLLBACK TO SAVEPOINT saving"))
-            raise _held(operation) from error
+            raise _held(operation) from cause(error)
         await self._run(text("RELEASE SAVEPOINT saving"))
         if result.rowcount == 0:
             raise StaleWrite(

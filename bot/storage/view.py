@@ -19,7 +19,7 @@ from bot.domain.operation import Approval, AuditEntry, Operation, Release, State
 from bot.storage import rows, tables
 from bot.storage.codec import decode
 from bot.storage.database import Session
-from bot.storage.errors import explained
+from bot.storage.errors import cause, explained
 
 _HEX = re.compile(r"[0-9a-f]{7,64}")
 _OPERATION = select(tables.operations.c.number, tables.operations.c.version, tables.operations.c.document)
@@ -161,7 +161,7 @@ class SqlView:
         except SQLAlchemyError as error:
             if may_violate and isinstance(error, IntegrityError):
                 raise
-            raise self._failed(explained(error)) from error
+            raise self._failed(explained(error)) from cause(error)
         except asyncio.CancelledError:
             self._failed(StorageError("The transaction was interrupted.", "It may work when tried again."))
             raise

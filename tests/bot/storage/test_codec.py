@@ -63,7 +63,7 @@ def values(declared: Any) -> st.SearchStrategy[Any]:
     """Any value of a type as the domain declares it, every field included, so that a new field is tried as soon as it is there."""
     if declared in _SIMPLE:
         return _SIMPLE[declared]
-    if is_dataclass(declared):
+    if isinstance(declared, type) and is_dataclass(declared):
         hints = get_type_hints(declared)
         return st.builds(declared, **{field.name: values(hints[field.name]) for field in fields(declared)})
     if isinstance(declared, type) and issubclass(declared, enum.Enum):

@@ -202,6 +202,6 @@ async def test_sqlite_connections_are_as_safe_as_they_should_be(tmp_path: Path) 
         other.close()
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10000}
     with pytest.raises(StorageError, match="read-only"):
-        async with store._engines.reading() as connection:
-            await connection.exec_driver_sql("DELETE FROM operations")
+        async with store._engines.reading() as session:
+            await session.execute(text("DELETE FROM operations"))
     await store.close()
