@@ -121,18 +121,19 @@ class Agent:
 
     async def inspect_instances(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         check = Check.of(arguments["health"])
+        self._instances.settle(arguments["target"])
         records = self._instances.of_target(arguments["target"])
         return list(await asyncio.gather(*(self._describe(record, check) for record in records)))
 
     async def stop(self, arguments: dict[str, Any]) -> None:
-        asked = Asked.of("stop", arguments)
+        asked = self._asked("stop", arguments)
         if self._ledger.is_new(asked):
             self._instances.stop(
                 asked.target, asked.instance, float(arguments["within"]), Ledger.begun(asked)
             )
 
     async def update(self, arguments: dict[str, Any]) -> None:
-        asked = Asked.of("update", arguments)
+        asked = self._asked("update", arguments)
         if not self._ledger.is_new(asked):
             return
         artifact, configuration = arguments["artifact"], arguments["configuration"]
@@ -155,7 +156,7 @@ class Agent:
         self._instances.update(wanted, Ledger.begun(asked))
 
     async def start(self, arguments: dict[str, Any]) -> None:
-        asked = Asked.of("start", arguments)
+        asked = self._asked("start", arguments)
         if not self._ledger.is_new(asked):
             return
         try:
@@ -167,7 +168,7 @@ class Agent:
             raise
 
     async def remove(self, arguments: dict[str, Any]) -> None:
-        asked = Asked.of("remove", arguments)
+        asked = self._asked("remove", arguments)
         if self._ledger.is_new(asked):
             self._instances.remove(asked.target, asked.instance, Ledger.begun(asked))
 
@@ -176,7 +177,7 @@ class Agent:
         return processes.tail(path, int(arguments["lines"]))
 
     async def reconcile(self, arguments: dict[str, Any]) -> str:
-        asked = Asked.of("reconcile", arguments)
+        asked = self._asked("reconcile", arguments)
         self._ledger.see(asked.target, asked.fence)
         known = self._ledger.known(asked.key, ("stop", "update", "start", "remove"))
         if known is None or "error" in known:
@@ -241,12 +242,18 @@ class Agent:
     async def build_cancel(self, arguments: dict[str, Any]) -> None:
         self._builds.cancel(arguments["key"])
 
+    def _asked(self, verb: str, arguments: dict[str, Any]) -> Asked:
+        asked = Asked.of(verb, arguments)
+        self._instances.settle(asked.target)
+        return asked
+
     async def _describe(self, record: instances.Record, check: Check) -> dict[str, Any]:
         is_alive = self._instances.is_alive(record)
         health = HealthAnswer(None)
         if is_alive and record.is_wanted:
             health = await self._instances.health(record, check)
             # Asking takes a while, in which it may have ended or been stopped.
+            self._instances.settle(record.target)
             record = self._instances.get(record.target, record.name) or record
             is_alive = self._instances.is_alive(record)
         state = _state(record, is_alive)

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from adapters.local.processes import plain_environment
 from adapters.local.wire import ask, known_socket, now
 from bot.domain.errors import TemporaryError
@@ -64,9 +66,13 @@ async def ensure_agent(data_dir: Path) -> int:
 
 
 async def shut_down_agent(data_dir: Path) -> None:
-    """Ends the agent with all that it started, gracefully; fine when there is none."""
+    """Ends the agent with all that it started, gracefully, and returns when it is gone; fine when there is none."""
+    pid = agent_pid(data_dir)
     with contextlib.suppress(ConnectionError, FileNotFoundError):
         await ask(known_socket(data_dir, "agent"), "shutdown", {}, timeout=40.0)
+        until = now() + 5.0
+        while pid is not None and _is_running(pid) and now() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def agent_pid(data_dir: Path) -> int | None:
@@ -75,6 +81,13 @@ def agent_pid(data_dir: Path) -> int | None:
         return int(json.loads((data_dir / "agent.lock").read_text())["pid"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 async def _ping(data_dir: Path) -> dict[str, Any] | None:

@@ -120,8 +120,8 @@ class Instances:
         return [record for record in self._records.values() if record.target == target]
 
     def is_alive(self, record: Record) -> bool:
-        running = self._running.get(record.id)
-        return running is not None and running.is_alive()
+        """Until its end was noticed and what was left of its group ended, too; see `settle`."""
+        return record.id in self._running
 
     def ports(self) -> set[int]:
         return {record.port for record in self._records.values()}
@@ -193,6 +193,11 @@ class Instances:
         if health.is_well and check.kind == Check.of(record.health).kind:
             self._became_ready(record)
         return health
+
+    def settle(self, target: str) -> None:
+        """Notices at once what has ended, so that nobody acts on what was true a moment ago."""
+        for record in self.of_target(target):
+            self._advance(record)
 
     def advance(self) -> None:
         """One round: compares what is wanted with what is, and begins what is missing."""

@@ -1,6 +1,6 @@
 """Processes that the agent started: begun, found again, ended, and never mistaken for anybody else's.
 
-Each is the leader of a process group of its own and carries a random token in its environment. After the agent was killed, a
+Each is the leader of a session and a process group of its own and carries a random token in its environment. After the agent was killed, a
 process is known again by its pid together with its start time or its token. Not here: why one is to run.
 """
 
@@ -80,7 +80,8 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
-            process_group=0,
+            # A session of its own, not only a group: members of a group that are stopped when the agent dies get a SIGHUP.
+            start_new_session=True,
         )
     except OSError as error:
         shown = shlex.join(command)

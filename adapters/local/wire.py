@@ -55,15 +55,14 @@ def socket_path(data_dir: Path, name: str) -> Path:
 
 
 def known_socket(data_dir: Path, name: str) -> Path:
-    """Where a client looks for it; never makes anything."""
+    """Where a client looks for it; never makes anything. Raises FileNotFoundError when no server has settled where yet."""
     path = data_dir / f"{name}.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
         return path
-    with contextlib.suppress(FileNotFoundError):
-        folder = Path((data_dir / "sockets").read_text().strip())
-        if is_private(folder):
-            return folder / f"{name}.sock"
-    return path
+    folder = Path((data_dir / "sockets").read_text().strip())
+    if not is_private(folder):
+        raise FileNotFoundError(f"{folder} is not there, or not this user's alone")
+    return folder / f"{name}.sock"
 
 
 def is_private(folder: Path) -> bool:

@@ -217,10 +217,14 @@ class LocalPlatform:
         await self.until_state(target, instance, InstanceState.STOPPED)
         return await self.bring_up(target, instance, artifact)
 
-    async def until_healthy(self, target: Target, instance: str, within: float = 20) -> Instance:
+    async def until_healthy(
+        self, target: Target, instance: str, within: float = 20, *, after_crash: bool = False
+    ) -> Instance:
+        """Fails at once when it is CRASHED, unless it is expected to come back from that."""
+
         async def healthy() -> Instance | None:
             found = (await self.runtime.inspect(target)).get(instance)
-            assert found is None or found.state is not InstanceState.CRASHED, found
+            assert after_crash or found is None or found.state is not InstanceState.CRASHED, found
             return found if found and found.state is InstanceState.RUNNING and found.healthy else None
 
         return await eventually(healthy, within=within)
@@ -290,9 +294,7 @@ class LocalPlatform:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         await _gone(self.data_dir, 3.0)
-        assert not left, (
-            f"left behind: {[process.cmdline() or process for process in left if process.is_running()]}"
-        )
+        assert not left, f"left behind: {left}"
 
 
 @contextlib.asynccontextmanager
