@@ -7,31 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING
 
 from bot.workspace import controls
-from bot.workspace.errors import Json, SeedError
+from bot.workspace.errors import Json, NoWorkspace, Refused, SeedError
 from bot.workspace.render import Labels, message_line, message_text, view_text
 
+if TYPE_CHECKING:
+    from bot.workspace.wire import Wire
+
 DEFAULT_PORT = 8420
-DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 REPLY_SECONDS = 4.0
 SETTLE_SECONDS = 0.4
-
-
-class Refused(Exception):
-    """The workspace said no; the sentence is for the person."""
-
-
-class NoWorkspace(Exception):
-    """Nothing answers at the address."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,8 +96,15 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _wire(person: str | None) -> Wire:
+    # Imported here: httpx takes longer to load than the whole server, which does not need it.
+    from bot.workspace.wire import Wire
+
+    return Wire(person, DEFAULT_PORT)
+
+
 def _say(options: argparse.Namespace) -> int:
-    with Wire(options.person) as wire:
+    with _wire(options.person) as wire:
         boot = wire.boot()
         text = " ".join(options.text)
         body = {"channel": _channel(boot, options.channel), "text": text, "thread_ts": options.thread}
@@ -117,7 +114,7 @@ def _say(options: argparse.Namespace) -> int:
 
 
 def _click(options: argparse.Namespace) -> int:
-    with Wire(options.person) as wire:
+    with _wire(options.person) as wire:
         boot = wire.boot()
         label = " ".join(options.button)
         there: list[str] = []
@@ -151,7 +148,7 @@ def _press(wire: Wire, boot: Json, control: controls.Control) -> None:
 
 
 def _read(options: argparse.Namespace) -> int:
-    with Wire(options.person) as wire:
+    with _wire(options.person) as wire:
         boot = wire.boot()
         labels = Labels.of_boot(boot)
         channel = _channel(boot, options.channel)
@@ -223,6 +220,8 @@ def _offers(wire: Wire, boot: Json, operation: int | None) -> Iterator[list[cont
 def _print_replies(wire: Wire, boot: Json) -> None:
     """Prints what the app says to this person, or in their channels, within a few seconds; nothing is fine too."""
     labels = Labels.of_boot(boot)
+    from bot.workspace.wire import Deadline
+
     deadline = Deadline(REPLY_SECONDS)
     for event in wire.events(boot["seq"], deadline):
         line = _said(event, boot, labels)
@@ -253,91 +252,3 @@ def _channel(boot: Json, wanted: str) -> str:
     raise Refused(
         f"there is no channel {wanted!r}; there are {there}, and @{boot['app']['name'].lower()} for the app itself"
     )
-
-
-class Deadline:
-    """A moment that may be moved nearer, never away."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds until then; negative afterwards."""
-        return self._end - time.monotonic()
-
-    def within(self, seconds: float) -> None:
-        """At most this many seconds from now."""
-        self._end = min(self._end, time.monotonic() + seconds)
-
-
-class Wire:
-    """The client API, as one person (None: the first there is). Raises Refused and NoWorkspace."""
-
-    def __init__(self, person: str | None) -> None:
-        self._url = os.environ.get("SHIPBELL_WORKSPACE_URL", DEFAULT_URL).rstrip("/")
-        self._http = httpx.Client(base_url=f"{self._url}/client", trust_env=False, timeout=15.0)
-        self._person = person
-
-    def __enter__(self) -> Wire:
-        """Finds the first person where none was named."""
-        if self._person is None:
-            self._person = str(self._ask("GET", "people", {})["people"][0]["name"])
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Closes the connection."""
-        self._http.close()
-
-    def boot(self) -> Json:
-        """`GET /client/boot`."""
-        return self.get("boot")
-
-    def get(self, call: str, **params: Any) -> Json:
-        """One call that reads."""
-        return self._ask("GET", call, {"params": {"as": self._person, **params}})
-
-    def post(self, call: str, body: Json) -> Json:
-        """One call that does something."""
-        return self._ask("POST", call, {"json": {"as": self._person, **body}})
-
-    def events(self, after: int, deadline: Deadline) -> Iterator[Json]:
-        """Events after a number, until the deadline."""
-        try:
-            yield from self._stream(after, deadline)
-        except httpx.ReadTimeout:
-            return
-        except httpx.HTTPError as problem:
-            raise NoWorkspace(f"the workspace at {self._url} went away: {problem}") from problem
-
-    def _stream(self, after: int, deadline: Deadline) -> Iterator[Json]:
-        while deadline.left() > 0:
-            timeout = httpx.Timeout(5.0, read=max(0.05, deadline.left()))
-            params = {"as": self._person or "", "after": str(after)}
-            try:
-                with self._http.stream("GET", "events", params=params, timeout=timeout) as answer:
-                    for line in answer.iter_lines():
-                        if line.startswith("data: "):
-                            event = json.loads(line.removeprefix("data: "))
-                            after = event["seq"]
-                            yield event
-                            # The read's own limit was set before: begin again with what is left now.
-                            break
-            except httpx.ReadTimeout:
-                return
-
-    def _ask(self, verb: str, call: str, given: Json) -> Json:
-        try:
-            answer = self._http.request(verb, call, **given)
-        except httpx.HTTPError as problem:
-            raise NoWorkspace(
-                f"no workspace answers at {self._url} ({problem}); start one with `shipbell demo`, or set SHIPBELL_WORKSPACE_URL"
-            ) from problem
-        try:
-            body = answer.json()
-        except json.JSONDecodeError:
-            raise NoWorkspace(
-                f"what answers at {self._url} is no workspace; set SHIPBELL_WORKSPACE_URL"
-            ) from None
-        if answer.is_error:
-            raise Refused(str(body["error"]["message"]))
-        return dict(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -120,7 +121,7 @@ def user_shown(user: Json) -> Json:
 async def history(ws: Workspace, user: Json, given: Json) -> Json:
     """A channel's messages, or a thread's with its parent first, oldest first; the person's ephemerals are among them."""
     room = people.room_for(ws, user, str(given.get("channel", "")))
-    thread = given.get("thread_ts")
+    thread = _maybe(given, "thread_ts")
     whispers = ws.messages.ephemerals(room["id"], user["id"])
     if thread:
         found = ws.messages.thread(room["id"], thread)
@@ -152,18 +153,18 @@ async def suggest(ws: Workspace, user: Json, given: Json) -> Json:
 async def send(ws: Workspace, user: Json, given: Json) -> Json:
     """A message or a slash command."""
     room = people.room_for(ws, user, _need(given, "channel"))
-    return await people.send(ws, user, room, str(given.get("text", "")), given.get("thread_ts") or None)
+    return await people.send(ws, user, room, str(given.get("text", "")), _maybe(given, "thread_ts"))
 
 
 async def action(ws: Workspace, user: Json, given: Json) -> Json:
     """A click or a choice."""
-    await people.act(ws, user, _object(given, "action"), _object(given, "container"), given.get("state"))
+    await people.act(ws, user, _object(given, "action"), _object(given, "container"), _values(given, "state"))
     return {}
 
 
 async def submit(ws: Workspace, user: Json, given: Json) -> Json:
     """A modal's submission."""
-    return await people.submit(ws, user, _need(given, "view_id"), given.get("values") or {})
+    return await people.submit(ws, user, _need(given, "view_id"), _values(given, "values"))
 
 
 async def close(ws: Workspace, user: Json, given: Json) -> Json:
@@ -174,7 +175,9 @@ async def close(ws: Workspace, user: Json, given: Json) -> Json:
 
 async def shortcut(ws: Workspace, user: Json, given: Json) -> Json:
     """A shortcut, global or on a message."""
-    await people.shortcut(ws, user, _need(given, "callback_id"), given.get("channel"), given.get("ts"))
+    await people.shortcut(
+        ws, user, _need(given, "callback_id"), _maybe(given, "channel"), _maybe(given, "ts")
+    )
     return {}
 
 
@@ -277,6 +280,27 @@ def _need(given: Json, name: str) -> str:
     return value
 
 
+def _maybe(given: Json, name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ClientError("not_a_text", f"{name} must be a text")
+    return value or None
+
+
+def _values(given: Json, name: str) -> Json:
+    """State values `{block_id: {action_id: {type, …}}}`, also when wrapped as `{values: …}` as Slack has them."""
+    value = given.get(name) or {}
+    if isinstance(value, dict) and set(value) == {"values"}:
+        value = value["values"] or {}
+    good = isinstance(value, dict) and all(
+        isinstance(actions, dict) and all(isinstance(one, dict) for one in actions.values())
+        for actions in value.values()
+    )
+    if not good:
+        raise ClientError("not_values", f"{name} must be {{block_id: {{action_id: {{type, …}}}}}}")
+    return dict(value)
+
+
 def _object(given: Json, name: str) -> Json:
     value = given.get(name)
     if not isinstance(value, dict):
@@ -285,7 +309,6 @@ def _object(given: Json, name: str) -> Json:
 
 
 def _number(value: Any, name: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ClientError("not_a_number", f"{name} must be a number, not {value!r}") from None
+    if not re.fullmatch(r"\d{1,15}(\.\d{1,6})?", str(value)):
+        raise ClientError("not_a_number", f"{name} must be a number, not {value!r}")
+    return float(value)

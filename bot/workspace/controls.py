@@ -65,7 +65,9 @@ def _of_blocks(blocks: list[Json], container: Json) -> list[Control]:
             base = {"block_id": block["block_id"], "action_id": element["action_id"], "type": element["type"]}
             confirm = ((element.get("confirm") or {}).get("text") or {}).get("text", "")
             if element["type"] == "button":
-                found.append(Control(element["text"]["text"], "action", base, container, confirm))
+                # Text and value only matter to a stale click; otherwise the message says what they are.
+                pressed = {**base, "text": element["text"], "value": element.get("value")}
+                found.append(Control(element["text"]["text"], "action", pressed, container, confirm))
                 continue
             for option in _options(element):
                 action: dict[str, Any] = {**base, "selected_option": option}

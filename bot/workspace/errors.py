@@ -38,3 +38,11 @@ class ClientError(Exception):
 
 class SeedError(ValueError):
     """The seed file is wrong; the sentence says where and what would have been right."""
+
+
+class Refused(Exception):
+    """The command line's: the workspace said no; the sentence is for the person."""
+
+
+class NoWorkspace(Exception):
+    """The command line's: nothing answers at the address, or nothing can be served there."""

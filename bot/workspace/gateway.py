@@ -164,7 +164,7 @@ class Gateway:
 
 
 class Connection:
-    """One Socket Mode WebSocket. `send` writes a JSON frame, `hang_up` closes it."""
+    """One Socket Mode WebSocket. `send` writes a JSON frame (or raises ConnectionError), `hang_up` closes it."""
 
     def __init__(self, send: Callable[[Json], Any], hang_up: Callable[[], Any]) -> None:
         self.id = str(uuid.uuid4())
@@ -238,8 +238,8 @@ class SocketHub:
                 return await future
         except TimeoutError:
             return Ack(error=OPERATION_TIMEOUT)
-        except (RuntimeError, OSError):
-            # Starlette and uvicorn raise these when the socket closed between the choice and the write.
+        except ConnectionError:
+            # Closed between the choice and the write.
             return Ack(error=OPERATION_TIMEOUT)
         finally:
             connection.waiting.pop(envelope.envelope_id, None)
@@ -248,7 +248,7 @@ class SocketHub:
         """Asks every connection to go (`refresh_requested`, `warning`, `link_disabled`); answers how many were asked."""
         asked = list(self.connections)
         for connection in asked:
-            with contextlib.suppress(RuntimeError, OSError):
+            with contextlib.suppress(ConnectionError):
                 await connection.send(
                     {"type": "disconnect", "reason": reason, "debug_info": {"host": "workspace"}}
                 )
@@ -258,7 +258,7 @@ class SocketHub:
         """Closes every connection without a word."""
         for connection in list(self.connections):
             self.remove(connection)
-            with contextlib.suppress(RuntimeError, OSError):
+            with contextlib.suppress(ConnectionError):
                 await connection.hang_up()
 
 

@@ -317,13 +317,20 @@ def _element(blocks: list[Json], given: Json) -> tuple[Json, Json]:
             for _, element in interactive(block):
                 if element.get("action_id") == given.get("action_id"):
                     return block, element
+    if given.get("stale") and given.get("type") == "button":
+        # As if the click had left the person's screen just before the message changed: Slack delivers such clicks.
+        return {"block_id": str(given.get("block_id"))}, {
+            "type": "button",
+            "action_id": str(given.get("action_id")),
+            "text": given.get("text"),
+            "value": given.get("value"),
+        }
     raise ClientError("no_such_action", "that button or choice is not there any more", 409)
 
 
 def _merged(values: Json, state: Json | None, action: Json) -> Json:
-    given = (state or {}).get("values", state or {})
-    for block_id, actions in given.items():
-        values.setdefault(block_id, {}).update(actions or {})
+    for block_id, actions in (state or {}).items():
+        values.setdefault(block_id, {}).update(actions)
     kept = {
         name: value
         for name, value in action.items()

@@ -213,7 +213,7 @@ def _socket(ws: Workspace) -> Any:
 
 
 async def _converse(ws: Workspace, websocket: WebSocket) -> None:
-    connection = Connection(websocket.send_json, lambda: websocket.close(1001))
+    connection = Connection(lambda frame: _write(websocket, frame), lambda: _hang_up(websocket))
     if len(ws.hub.connections) >= SocketHub.MOST:
         await websocket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
         await websocket.close(1008)
@@ -235,10 +235,23 @@ async def _converse(ws: Workspace, websocket: WebSocket) -> None:
                 connection.acknowledged(frame)
     except (WebSocketDisconnect, RuntimeError, json.JSONDecodeError, KeyError):
         # Closed from either side, or not speaking JSON text: this connection is over.
-        with contextlib.suppress(RuntimeError, OSError):
-            await websocket.close(1003)
+        await _hang_up(websocket)
     finally:
         ws.hub.remove(connection)
+
+
+async def _write(websocket: WebSocket, frame: Json) -> None:
+    """One frame. Raises ConnectionError when the socket is closed, however the server's layers put it."""
+    try:
+        await websocket.send_json(frame)
+    except (WebSocketDisconnect, RuntimeError) as cause:
+        raise ConnectionError("the socket is closed") from cause
+
+
+async def _hang_up(websocket: WebSocket) -> None:
+    """Closes it; one that is closed already is what was wanted."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.close(1001)
 
 
 def _write_info(ws: Workspace) -> None:

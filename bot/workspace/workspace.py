@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.workspace.app_events import AppEvents
 from bot.workspace.clock import Clock
 from bot.workspace.errors import Json
 from bot.workspace.feed import Feed
 from bot.workspace.gateway import Gateway, SocketHub, Transport
-from bot.workspace.http_delivery import HttpTransport
 from bot.workspace.limits import Limits
 from bot.workspace.messages import Messages
 from bot.workspace.seed import Seed
@@ -18,6 +18,9 @@ from bot.workspace.store import Store
 from bot.workspace.triggers import ResponseUrls, Triggers
 from bot.workspace.views import Views
 from bot.workspace.world import World
+
+if TYPE_CHECKING:
+    from bot.workspace.http_delivery import HttpTransport
 
 LOG_KEPT = 20_000
 
@@ -44,6 +47,9 @@ class Workspace:
         self.http: HttpTransport | None = None
         transport: Transport = self.hub
         if seed.app.request_url is not None:
+            # Imported here: Socket Mode, the default, needs no HTTP client, and this one loads slowly.
+            from bot.workspace.http_delivery import HttpTransport
+
             self.http = HttpTransport(seed.app.request_url, self.world.secrets.signing_secret, self.clock)
             transport = self.http
         self.gateway = Gateway(transport, self.store, self.clock, seed.timing)

@@ -217,15 +217,17 @@ class Person:
         assert control is not None
         return await self.press(control)
 
-    async def press(self, control: controls.Control) -> Json:
-        """Presses a control that was found before; it may be stale by now."""
+    async def press(self, control: controls.Control, stale: bool = False) -> Json:
+        """Presses a control that was found before. With `stale` the click is delivered even if the button has gone since."""
         if control.kind == "action":
-            return await self.post("action", action=control.action, container=control.container)
+            return await self.post(
+                "action", action={**control.action, "stale": stale}, container=control.container
+            )
         if control.kind == "close":
             return await self.post("close", view_id=control.container["view_id"])
         return await self.submit()
 
-    async def control(self, label: str, message: Json) -> controls.Control:
+    def control(self, label: str, message: Json) -> controls.Control:
         """A message's control, to press later."""
         found = controls.find(controls.of_message(message), label)
         assert found is not None, f"no {label!r} in {message}"

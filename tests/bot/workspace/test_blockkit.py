@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from bot.workspace.blockkit import check_blocks, check_view
@@ -329,3 +331,30 @@ def test_a_modal_and_a_home_are_taken() -> None:
 )
 def test_a_view_is_refused(view: Any, sentence: str) -> None:
     assert check_view(view, "modal") == [sentence]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["section", "actions", "input", "mrkdwn"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "text", "elements", "options", "element", "accessory", "block_id", "rows", "style"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_nothing_makes_the_check_itself_fail(anything: Any) -> None:
+    for sentence in check_blocks(anything) + check_view(anything):
+        assert sentence.endswith("]")
+        assert "[json-pointer:/" in sentence

@@ -237,3 +237,49 @@ def test_a_seed_with_a_mistake_says_where(tmp_path: Path) -> None:
         load(file)
     file.write_text("users: [{id: U0DANA0001, name: dana}]\nchannels: []\n")
     assert load(file).users[0].name == "dana"
+
+
+@pytest.mark.parametrize(
+    "call", ["send", "action", "submit", "close", "shortcut", "options", "read", "react"]
+)
+async def test_nonsense_is_refused_with_a_sentence_and_never_breaks(ws: RunningWorkspace, call: str) -> None:
+    nonsense: list[Any] = [
+        None,
+        1,
+        "",
+        [],
+        {},
+        [1],
+        {"a": [1]},
+        {"type": "view", "view_id": []},
+        "x" * 20_000,
+    ]
+    names = (
+        "channel",
+        "text",
+        "thread_ts",
+        "action",
+        "container",
+        "state",
+        "view_id",
+        "values",
+        "callback_id",
+        "ts",
+        "name",
+    )
+    for value in nonsense:
+        answer = await ws.http.post(f"/client/{call}", json={"as": "dana", **dict.fromkeys(names, value)})
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.json()["error"]["message"]
+    whole = {
+        "as": "dana",
+        "channel": "deploys",
+        "text": "hi",
+        "ts": "1.0",
+        "name": "x",
+        "view_id": "V",
+        "callback_id": "c",
+    }
+    for name in names:
+        answer = await ws.http.post(f"/client/{call}", json={**whole, name: [{"a": 1}]})
+        assert answer.status_code < 500, answer.text

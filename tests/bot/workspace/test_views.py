@@ -225,7 +225,7 @@ async def test_message_shortcuts_and_external_choices(tmp_path: Any) -> None:
                 "options", action={"block_id": "b", "action_id": "branch"}, container=where, value="feat"
             )
             assert found["options"] == [{"text": plain("feat-1"), "value": "1"}]
-            await dana.shortcut("explain", await dana.wait_for("choose"))
+            await dana.shortcut("explain", await dana.wait_for(lambda message: message["text"] == "choose"))
             assert explained[0]["type"] == "message_action"
             assert explained[0]["message"]["ts"] == explained[0]["message_ts"] == posted["ts"]
             with pytest.raises(Refused, match="unknown_shortcut"):
