@@ -6,6 +6,8 @@ makes Bolt acknowledge events only after their listener returned, so an event is
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ from typing import Any
 
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalog import Catalog
+from bot.domain.errors import TemporaryError
 from bot.slack.home_page import HomePage
 from bot.slack.incoming import (
     identity_of_event,
@@ -28,6 +32,7 @@ from bot.slack.incoming import (
 from bot.slack.people import SlackPeople
 from bot.slack.settings import SlackSettings
 from bot.slack.views.modals import DEPLOY, REJECT, Place, deploy_modal, deploy_of, rejection_of
+from bot.slack.web import CALL_ERRORS, failure_of, web_client
 from bot.slack.work import Worker
 from commands.parsed import Reject
 from commands.registry import command_text
@@ -52,10 +57,12 @@ class Listeners:
 def build_app(settings: SlackSettings, client: AsyncWebClient, listeners: Listeners) -> AsyncApp:
     """The app with all its listeners; `connect` or `asgi` brings it to Slack. Calls nobody yet."""
     app = AsyncApp(
-        client=client,
+        client=web_client(settings, token=""),
+        authorize=_authorize(client),
         signing_secret=settings.signing_secret,
         process_before_response=True,
         name="shipbell",
+        logger=_bolt_log(),
     )
     _listen_to_words(app, settings, listeners)
     _listen_to_clicks(app, listeners)
@@ -67,6 +74,37 @@ def build_app(settings: SlackSettings, client: AsyncWebClient, listeners: Listen
 def asgi(app: AsyncApp, path: str = EVENTS_PATH) -> Callable[..., Awaitable[None]]:
     """An ASGI app for signed HTTP requests at `path`. Bolt checks the signature and its age (5 minutes)."""
     return AsyncSlackRequestHandler(app, path=path)
+
+
+def _authorize(client: AsyncWebClient) -> Callable[[], Awaitable[AuthorizeResult]]:
+    """Who we are, asked once. Bolt's own way answers 200 when Slack can't be asked, and the event would be lost; this raises, so
+    that Slack sends it again."""
+    known: list[AuthorizeResult] = []
+    lock = asyncio.Lock()
+
+    async def authorize() -> AuthorizeResult:
+        async with lock:
+            if not known:
+                try:
+                    answer = await client.auth_test()
+                except CALL_ERRORS as error:
+                    raise TemporaryError(
+                        "Slack can't be asked who Shipbell is.", failure_of(error).error
+                    ) from error
+                known.append(
+                    AuthorizeResult.from_auth_test_response(auth_test_response=answer, bot_token=client.token)
+                )
+        return known[0]
+
+    return authorize
+
+
+def _bolt_log() -> logging.Logger:
+    """Bolt warns of SLACK_BOT_TOKEN beside a client of ours, which is as it should be."""
+    logger = logging.getLogger("bot.slack.bolt")
+    if not logger.filters:
+        logger.addFilter(lambda record: "`token` will be unused" not in record.getMessage())
+    return logger
 
 
 def _listen_to_words(app: AsyncApp, settings: SlackSettings, to: Listeners) -> None:
