@@ -13,6 +13,11 @@ export class Api {
     this.as = as;
   }
 
+  /** Who one may be: {people}. The one call that acts as nobody. */
+  people() {
+    return this.get("people", {});
+  }
+
   boot() {
     return this.get("boot", {});
   }
@@ -54,6 +59,10 @@ export class Api {
 
   shortcut(callbackId, target) {
     return this.post("shortcut", { callback_id: callbackId, ...(target ?? {}) });
+  }
+
+  react(channel, ts, name, remove) {
+    return this.post("react", { channel, ts, name, ...(remove ? { remove } : {}) });
   }
 
   read(channel, ts) {

@@ -51,9 +51,18 @@ function dispatch(event) {
 /** Brings `from` into the shape of `to` and answers the node that now stands there (`from` wherever possible). */
 export function morph(from, to) {
   if (from === to) return from;
-  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName || keyOf(from) !== keyOf(to)) {
-    from.replaceWith(to);
-    return to;
+  return keyOf(from) === keyOf(to) ? adopt(from, to) : replace(from, to);
+}
+
+function replace(from, to) {
+  from.replaceWith(to);
+  return to;
+}
+
+// Like morph, whatever the keys say.
+function adopt(from, to) {
+  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) {
+    return replace(from, to);
   }
   if (from.nodeType === Node.TEXT_NODE) {
     if (from.data !== to.data) from.data = to.data;
@@ -89,24 +98,32 @@ function morphValues(from, to) {
 function morphChildren(from, to) {
   const keyed = new Map();
   for (const child of from.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
+  const wanted = new Set([...to.childNodes].map(keyOf));
+  const stale = (node) => keyOf(node) !== "" && !wanted.has(keyOf(node));
   let cursor = from.firstChild;
   for (const next of [...to.childNodes]) {
     const key = keyOf(next);
-    let match = key ? keyed.get(key) : cursor;
-    if (!key && match && (keyOf(match) || match.nodeName !== next.nodeName)) match = null;
-    if (!match) {
+    const match = key ? keyed.get(key) : cursor && !keyOf(cursor) && cursor.nodeName === next.nodeName ? cursor : null;
+    if (match) {
+      // Dropping what is gone, rather than moving what stays, leaves the focus where it is.
+      while (cursor && cursor !== match && stale(cursor)) cursor = drop(cursor);
+      if (match !== cursor) from.insertBefore(match, cursor);
+      cursor = morph(match, next).nextSibling;
+    } else if (key && cursor && stale(cursor) && cursor.nodeName === next.nodeName && cursor.className === next.className) {
+      // Ids that somebody makes up anew each time (Slack's block_ids do) must not throw away what is the same.
+      cursor = adopt(cursor, next).nextSibling;
+    } else {
       from.insertBefore(next, cursor);
-      continue;
     }
-    if (match !== cursor) from.insertBefore(match, cursor);
-    const placed = morph(match, next);
-    cursor = placed.nextSibling;
   }
-  while (cursor) {
-    const gone = cursor;
-    cursor = cursor.nextSibling;
-    gone.remove();
-  }
+  while (cursor) cursor = drop(cursor);
+}
+
+// Removes a node; answers the one after it.
+function drop(node) {
+  const after = node.nextSibling;
+  node.remove();
+  return after;
 }
 
 function keyOf(node) {
@@ -121,15 +138,12 @@ export function fill(host, ...nodes) {
 
 /** Puts exactly these element nodes under `host`, in this order, moving as few as possible (no morphing). */
 export function arrange(host, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...host.childNodes]) if (!wanted.has(child)) child.remove();
   let cursor = host.firstChild;
   for (const node of nodes) {
     if (node === cursor) cursor = cursor.nextSibling;
     else host.insertBefore(node, cursor);
-  }
-  while (cursor) {
-    const gone = cursor;
-    cursor = cursor.nextSibling;
-    gone.remove();
   }
 }
 

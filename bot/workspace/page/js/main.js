@@ -11,13 +11,17 @@ import { Stream } from "./stream.js";
 const root = document.getElementById("app");
 const LAST_PERSON = "workspace:last-person";
 
-start().catch((error) => {
+start().catch(async (error) => {
   console.error(error);
-  showFailure(error);
+  const people = await new Api("").people().then(
+    (answer) => answer.people,
+    () => [],
+  );
+  showFailure(error, people);
 });
 
 async function start() {
-  const wanted = readRoute().as || localStorage.getItem(LAST_PERSON) || "dana";
+  const wanted = await whoToBe();
   const store = new Store();
   const api = new Api(wanted);
   store.route.as = wanted;
@@ -36,7 +40,10 @@ async function start() {
   store.onResync = () => page.refresh();
   // First the stream, then the state: whatever happens in between is in one of them.
   await stream.start();
-  const boot = await api.boot();
+  const boot = await api.boot().catch((error) => {
+    stream.stop();
+    throw error;
+  });
   store.setBoot(boot);
   localStorage.setItem(LAST_PERSON, boot.me.name);
   if (readRoute().as !== wanted) history.replaceState(null, "", hrefOf(wanted) + location.hash);
@@ -46,6 +53,15 @@ async function start() {
   for (const event of early) store.apply(event);
   listen(page);
   document.documentElement.dataset.ready = "";
+}
+
+// The person in the address, or who it was last time, or the workspace's first.
+async function whoToBe() {
+  const named = readRoute().as;
+  if (named) return named;
+  const { people } = await new Api("").people();
+  const last = localStorage.getItem(LAST_PERSON);
+  return people.find((person) => person.name === last)?.name ?? people[0]?.name ?? "";
 }
 
 function listen(page) {
@@ -105,8 +121,7 @@ function nextRegion(page, by) {
   regions[(at + by + regions.length) % regions.length].enter();
 }
 
-function showFailure(error) {
-  const people = ["dana", "lee", "tess"];
+function showFailure(error, people) {
   root.replaceChildren(
     h(
       "main",
@@ -114,7 +129,8 @@ function showFailure(error) {
       h("h1", null, "The workspace can’t be shown"),
       h("p", { role: "alert" }, error.message),
       h("p", null, h("button", { class: "btn btn-primary", type: "button", on: { click: () => location.reload() } }, "Try again")),
-      error.status >= 400 && h("p", null, "Or come in as ", people.map((name, index) => [index ? ", " : "", h("a", { class: "link", href: hrefOf(name) }, name)]), "."),
+      people.length > 0 &&
+        h("p", null, "Or come in as ", people.map((person, index) => [index ? ", " : "", h("a", { class: "link", href: hrefOf(person.name) }, person.real_name || person.name)]), "."),
     ),
   );
 }

@@ -38,7 +38,7 @@ export function renderMessage(page, message, options) {
       message.ephemeral && renderPrivateLine(page, message),
       !grouped && renderByline(person, message),
       h("div", { class: "message-content" }, renderContent(page, message, options)),
-      message.reactions?.length && renderReactions(message.reactions),
+      message.reactions?.length && renderReactions(page, message),
       !options.inThread && message.reply_count > 0 && renderThreadLine(page, message),
     ),
     !message.deleted && renderToolbar(page, message, options),
@@ -101,13 +101,29 @@ function renderAttachment(attachment, ctx) {
   return h("div", { class: "attachment", style: color ? { "--bar": color } : {} }, renderBlocks(attachment.blocks, ctx));
 }
 
-function renderReactions(reactions) {
+function renderReactions(page, message) {
+  const { me, users } = page.store;
   return h(
     "div",
     { class: "reactions" },
-    reactions.map((reaction) =>
-      h("span", { class: "reaction", title: `:${reaction.name}:` }, renderEmoji(reaction.name) ?? `:${reaction.name}:`, h("span", { class: "reaction-count" }, String(reaction.count ?? reaction.users?.length ?? 1))),
-    ),
+    message.reactions.map(({ name, users: who = [], count = who.length }) => {
+      const mine = who.includes(me.id);
+      const names = who.map((id) => users.get(id)?.real_name || id).join(", ");
+      return h(
+        "button",
+        {
+          class: "reaction",
+          type: "button",
+          key: `reaction-${name}`,
+          title: names,
+          "aria-pressed": String(mine),
+          "aria-label": `${name.replaceAll("_", " ")}, ${count}: ${names}`,
+          on: { click: () => page.react(message, name, mine) },
+        },
+        renderEmoji(name) ?? `:${name}:`,
+        h("span", { class: "reaction-count" }, String(count)),
+      );
+    }),
   );
 }
 

@@ -1,7 +1,7 @@
 // A list of messages that scrolls: rows reused by identity, day and "New" lines, older history on the way up, pinned to the
 // bottom only while the reader is there, and moved through with the arrow keys.
 
-import { clock, dayKey, dayName } from "./dates.js";
+import { ago, clock, dayKey, dayName } from "./dates.js";
 import { arrange, h, morph } from "./dom.js";
 import { icon } from "./icons.js";
 import { renderMessage } from "./message.js";
@@ -114,7 +114,8 @@ export class MessageList {
       }
       const grouped = !starts && !isNew && groups(previous, message);
       const form = store.forms.get(`${message.channel}/${message.ts}`);
-      row(message.ts, [message, grouped, form?.version ?? 0, store.peopleVersion], () =>
+      const age = message.reply_count ? ago(message.latest_reply ?? message.ts) : "";
+      row(message.ts, [message, grouped, form?.version ?? 0, store.peopleVersion, age], () =>
         renderMessage(page, message, { grouped, inThread: options.place === "thread", place: options.place }),
       );
       if (options.place === "thread" && message.ts === this.key.split("/")[1]) {

@@ -2,6 +2,7 @@
 // each other and the server only through here.
 
 import { ApiError } from "./api.js";
+import { formatDate } from "./dates.js";
 import { h } from "./dom.js";
 import { MainPane, ThreadPane, placeName } from "./panes.js";
 import { Modals } from "./modal.js";
@@ -14,6 +15,7 @@ import { plainOf } from "./text.js";
 import { Announcer } from "./toast.js";
 
 const HISTORY_PAGE = 60;
+const TICK_MS = 10_000;
 const LAST_PLACE = "workspace:last-place";
 
 export class Page {
@@ -30,6 +32,7 @@ export class Page {
     store.onArrival = (message, mine) => this.#arrived(message, mine);
     store.onViewGone = (viewId) => this.modals.gone(viewId);
     store.subscribe(() => this.draw());
+    setInterval(() => this.#tick(), TICK_MS);
   }
 
   // ---- drawing -----------------------------------------------------------------------------------------------------------
@@ -50,6 +53,12 @@ export class Page {
     this.#drawTitle();
     settlePopup();
     this.#readOn();
+  }
+
+  // "4 minutes ago" goes on being true.
+  #tick() {
+    for (const node of document.querySelectorAll("time[data-ago]")) node.textContent = formatDate(Number(node.dataset.seconds), node.dataset.ago);
+    this.store.changed();
   }
 
   #drawTitle() {
@@ -233,6 +242,9 @@ export class Page {
       if (here && inThread && store.route.thread === message.thread_ts) this.thread.list.arrived(mine);
     }, 0);
     if (mine) return;
+    if (here && !inThread && !document.hasFocus() && !store.newSince.has(message.channel)) {
+      store.newSince.set(message.channel, store.channels.get(message.channel)?.last_read ?? "0");
+    }
     const called = mentions(store, message.text ?? "");
     if (!here && !called) return;
     const name = store.isApp(message) ? message.username || store.app.name : store.users.get(message.user)?.real_name || "Somebody";
@@ -295,6 +307,14 @@ export class Page {
   discard(entry) {
     this.store.dropPending(entry.id);
     (entry.threadTs ? this.thread : this.main).composer.focus();
+  }
+
+  async react(message, name, remove) {
+    try {
+      await this.api.react(message.channel, message.ts, name, remove);
+    } catch (error) {
+      this.toast(error.message, "error");
+    }
   }
 
   async runShortcut(shortcut, message) {

@@ -91,6 +91,7 @@ export class MainPane {
     if (!store.app.connected) text = `${store.app.name} is not connected: commands and buttons will not be answered until it is.`;
     if (channel && !channel.is_im && channel.is_member === false) text = `You are not a member of #${channel.name}: you can read here, but not write.`;
     if (channel?.is_archived) text = "This channel is archived.";
+    this.composer.node.hidden = Boolean(channel?.is_archived || (channel && !channel.is_im && channel.is_member === false));
     this.banner.hidden = !text;
     fill(this.banner, ...(text ? [icon("warn", 16), h("span", null, text)] : []));
   }

@@ -29,7 +29,15 @@ export class Stream {
     });
   }
 
+  stop() {
+    clearTimeout(this.timer);
+    this.source?.close();
+    this.source = null;
+    this.stopped = true;
+  }
+
   #connect() {
+    if (this.stopped) return;
     clearTimeout(this.timer);
     this.source?.close();
     const query = this.api.query(this.after === null ? {} : { after: this.after });

@@ -109,6 +109,11 @@ export function groupMention(store, id, label = "") {
 
 export function dateNode({ seconds, format, link, fallback }) {
   const text = formatDate(seconds, format) ?? fallback;
-  const node = h("time", { title: Number.isFinite(seconds) ? fullTime(seconds) : null }, text);
+  const known = formatDate(seconds, format) !== null;
+  const node = h(
+    "time",
+    { title: Number.isFinite(seconds) ? fullTime(seconds) : null, "data-ago": known && format.includes("{ago}") ? format : null, "data-seconds": known ? seconds : null },
+    text,
+  );
   return link ? renderLink(link, [node]) : node;
 }

@@ -268,6 +268,51 @@ async def test_a_card_changes_in_place_and_nothing_jumps(stage: Stage) -> None:
     await expect(page.locator("main .message", has_text="a new last one")).to_be_in_viewport()
 
 
+async def test_the_focus_survives_blocks_that_come_go_and_change_their_ids(stage: Stage) -> None:
+    page = await stage.open("dana", "deploys")
+    section = {"type": "section", "text": mrkdwn("words")}
+    buttons = {"type": "actions", "elements": [button("stop", "Abort"), button("more", "More")]}
+    # Neither has a block_id: the server makes new ones at every update.
+    ts = await stage.app.post("#deploys", "card", blocks=[section, {"type": "divider"}, section, buttons])
+    shown = page.locator(f'main [data-ts="{ts}"]')
+    await shown.get_by_role("button", name="More", exact=True).focus()
+    for blocks in (
+        [section, {"type": "divider"}, section, buttons],
+        [section, buttons],
+        [section, {"type": "divider"}, buttons],
+    ):
+        await stage.app.client.chat_update(
+            channel=DEPLOYS,
+            ts=ts,
+            text="card",
+            blocks=[*blocks, {"type": "context", "elements": [mrkdwn(str(len(blocks)))]}],
+        )
+        await expect(shown.locator(".context")).to_have_text(str(len(blocks)))
+        if len(blocks) == 4:
+            await expect(shown.get_by_role("button", name="More", exact=True)).to_be_focused()
+
+    named = [{**section, "block_id": "s"}, {**section, "block_id": "t"}, {**buttons, "block_id": "a"}]
+    await stage.app.client.chat_update(channel=DEPLOYS, ts=ts, text="card", blocks=named)
+    await expect(shown.locator(".context")).to_have_count(0)
+    await shown.get_by_role("button", name="More", exact=True).focus()
+    await stage.app.client.chat_update(channel=DEPLOYS, ts=ts, text="card", blocks=[named[0], named[2]])
+    await expect(shown.locator(".section")).to_have_count(1)
+    await expect(shown.get_by_role("button", name="More", exact=True)).to_be_focused()
+
+
+async def test_a_reaction_is_shown_and_joined(stage: Stage) -> None:
+    page = await stage.open("dana", "deploys")
+    ts = await stage.app.post("#deploys", "react to me")
+    await stage.ws.person("lee").post("react", channel=DEPLOYS, ts=ts, name="rocket")
+    reaction = page.locator(f'main [data-ts="{ts}"] .reaction')
+    await expect(reaction).to_have_text("🚀1")
+    await reaction.click()
+    await expect(reaction).to_have_text("🚀2")
+    await expect(reaction).to_have_attribute("aria-label", "rocket, 2: Lee Larsen, Dana Diaz")
+    await reaction.click()
+    await expect(reaction).to_have_text("🚀1")
+
+
 async def test_who_has_scrolled_up_stays_there_and_is_told_of_news(stage: Stage) -> None:
     for number in range(70):
         last = await stage.app.post("#test-env", f"line {number:02d}")
@@ -331,6 +376,30 @@ async def test_links_within_the_workspace_stay_on_the_page(stage: Stage) -> None
     await expect(page.locator(".thread-pane .message", has_text="the target")).to_be_visible()
     assert await page.evaluate("() => window.same")
     assert "as=dana" in page.url
+
+
+async def test_a_guest_reads_where_they_may_and_writes_nowhere_else(stage: Stage) -> None:
+    page = await stage.open("gus", "deploys")
+    await expect(page.locator('.side-item[data-place^="C"]')).to_have_count(2)
+    await stage.ws.control("channel", name="quiet", archived=True)
+    await page.locator(f'[data-place="{QUIET}"]').click()
+    await expect(page.locator("main .banner")).to_contain_text("archived")
+    await expect(page.locator(BOX)).to_be_hidden()
+    await stage.ws.control("channel", name="quiet", archived=False)
+    await expect(page.locator(BOX)).to_be_visible()
+
+
+async def test_somebody_unknown_is_shown_who_there_is(stage: Stage) -> None:
+    stage.expected = [".*"]
+    page = await stage.browser.new_page()
+    await page.goto(f"{stage.ws.url}/?as=nobody")
+    await expect(page.get_by_role("alert")).to_contain_text("nobody called 'nobody'")
+    await page.get_by_role("link", name="Tess Tanaka").click()
+    await expect(page.locator(".me-name")).to_have_text("Tess Tanaka")
+    # Without a name it is who it was last time.
+    await page.goto(f"{stage.ws.url}/")
+    await page.wait_for_url("**as=tess*")
+    await page.context.close()
 
 
 async def test_the_page_comes_back_after_the_server_was_away(stage: Stage, tmp_path: Path) -> None:
