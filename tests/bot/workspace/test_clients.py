@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.workspace import client_api, control_api
 from bot.workspace.errors import SeedError
 from bot.workspace.seed import default, load, parse
+from bot.workspace.workspace import Workspace
 from tests.support.workspace import ROOT, Refused, RunningWorkspace, until
 
 Json = dict[str, Any]
@@ -283,3 +286,27 @@ async def test_nonsense_is_refused_with_a_sentence_and_never_breaks(ws: RunningW
     for name in names:
         answer = await ws.http.post(f"/client/{call}", json={**whole, name: [{"a": 1}]})
         assert answer.status_code < 500, answer.text
+
+
+async def test_a_reader_that_knows_another_feed_is_told_to_load_again(ws: RunningWorkspace) -> None:
+    saw: list[Json] = []
+    task = asyncio.create_task(follow(ws, "dana", 999_999, saw))
+
+    async def told() -> bool:
+        return bool(saw)
+
+    await until(told)
+    assert saw == [{"seq": 0, "type": "resync"}]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def test_every_call_is_documented_and_every_documented_call_is_there(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "workspace.md").read_text()
+    ws = Workspace(default(), tmp_path, "http://127.0.0.1:1")
+    client = {route.path.removeprefix("/client/") for route in client_api.routes(ws)}
+    control = {route.path.removeprefix("/control/") for route in control_api.routes(ws)}
+    ws.store.close()
+    assert set(re.findall(r"`(?:GET|POST) /client/(\w+)", text)) == client
+    table = text[text.index("## Control") : text.index("## For tests")]
+    assert set(re.findall(r"^\| `(?:GET /control/)?(\w+)", table, re.MULTILINE)) == control

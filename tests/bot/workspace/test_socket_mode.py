@@ -339,3 +339,41 @@ async def test_direct_messages_home_and_changed_people_reach_the_app(ws: Running
         assert events[0]["channel"].startswith("D")
         assert (events[1]["tab"], events[1]["user"]) == ("home", "U0DANA0001")
         assert (events[2]["user"]["name"], events[2]["user"]["deleted"]) == ("gus", True)
+
+
+async def test_subscriptions_decide_what_the_app_hears_and_membership_where(tmp_path: Path) -> None:
+    events = [
+        "message.channels",
+        "app_mention",
+        "member_joined_channel",
+        "channel_left",
+        "channel_archive",
+        "reaction_added",
+    ]
+    async with running_workspace(tmp_path, quick(events=events)) as ws, raw_socket(ws) as got:
+        dana = ws.person("dana")
+        client = AsyncWebClient(ws.env()["SLACK_BOT_TOKEN"], base_url=ws.api_url)
+        said = await dana.say("@shipbell hi")
+        await arrived(got, 2)
+        await dana.post("react", channel="deploys", ts=said["ts"], name="eyes")
+        await client.chat_postMessage(channel="#deploys", text="hello")
+        await arrived(got, 4)
+        await ws.control("channel", name="releases", invite="gus")
+        await ws.control("channel", name="releases", kick="shipbell")
+        await dana.say("@shipbell are you there?", channel="#releases")
+        await ws.control("channel", name="deploys", archived=True)
+        await arrived(got, 7)
+        await dana.dm("not subscribed")
+        found = [frame["payload"]["event"] for frame in got]
+        assert sorted(event["type"] for event in found[:2]) == ["app_mention", "message"]
+        assert [event["type"] for event in found[2:]] == [
+            "reaction_added",
+            "message",
+            "member_joined_channel",
+            "channel_left",
+            "channel_archive",
+        ]
+        assert found[3]["bot_id"] == "B0SHIPB001"
+        assert found[4]["user"] == "U0GUS00001"
+        with pytest.raises(Refused, match="is_archived"):
+            await dana.say("hi")
