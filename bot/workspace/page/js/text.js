@@ -109,10 +109,10 @@ export function groupMention(store, id, label = "") {
 
 export function dateNode({ seconds, format, link, fallback }) {
   const text = formatDate(seconds, format) ?? fallback;
-  const known = formatDate(seconds, format) !== null;
+  const ages = format?.includes("{ago}") && formatDate(seconds, format) !== null;
   const node = h(
     "time",
-    { title: Number.isFinite(seconds) ? fullTime(seconds) : null, "data-ago": known && format.includes("{ago}") ? format : null, "data-seconds": known ? seconds : null },
+    { title: Number.isFinite(seconds) ? fullTime(seconds) : null, "data-ago": ages ? format : null, "data-seconds": ages ? seconds : null },
     text,
   );
   return link ? renderLink(link, [node]) : node;
