@@ -212,6 +212,8 @@ function groups(previous, message) {
       Boolean(previous.ephemeral) === Boolean(message.ephemeral) &&
       !message.ephemeral &&
       !previous.deleted &&
+      // A card is a thing of its own and says whose it is.
+      !message.blocks?.length &&
       Number(message.ts) - Number(previous.ts) < GROUP_SECONDS,
   );
 }

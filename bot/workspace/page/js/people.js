@@ -4,8 +4,11 @@ import { h } from "./dom.js";
 import { emojiOf } from "./emoji.js";
 import { icon } from "./icons.js";
 
+const SLACKBOT = "USLACKBOT";
+
 export function personOf(store, message) {
   const user = store.users.get(message.user);
+  if (message.user === SLACKBOT) return { name: "Slackbot", isApp: true, title: "", avatar: { color: "#59636b", initials: "S" } };
   if (store.isApp(message)) {
     const name = message.username || store.app.name || user?.real_name || "App";
     return { name, isApp: true, title: "", avatar: { color: "", icon: message.icon_emoji || store.app.icon, initials: "" } };
@@ -15,7 +18,7 @@ export function personOf(store, message) {
 }
 
 export function renderAvatar(avatar, { size = 36, app = false } = {}) {
-  if (app) return h("span", { class: `avatar avatar-app size-${size}`, "aria-hidden": "true" }, appIcon(avatar?.icon, size));
+  if (app && !avatar?.initials) return h("span", { class: `avatar avatar-app size-${size}`, "aria-hidden": "true" }, appIcon(avatar?.icon, size));
   return h("span", { class: `avatar size-${size}`, "aria-hidden": "true", style: { "background-color": avatar?.color || "#6b7280" } }, avatar?.initials || "?");
 }
 
