@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.routing import Mount
@@ -25,7 +26,7 @@ from bot.domain.catalog import Catalog
 from bot.domain.errors import LeaseLost, StorageError
 from bot.domain.messages import MessageKind, OutboxMessage, Tone
 from bot.domain.operation import AuditEntry
-from bot.operations.engine import Engine, EngineSettings
+from bot.operations.engine import Engine, EngineSettings, checkpoint
 from bot.operations.lease import LeaseKeeper
 from bot.operations.ledger import Ledger
 from bot.operations.service import DeskService
@@ -108,6 +109,8 @@ async def serve(settings: Settings) -> int:
         await made.store.replicas.begin(settings.replica)
         lease = LeaseKeeper(lambda: made.store.replicas.beat(settings.replica), LEASE)
         await lease.begin()
+        # Kept from here on: opening the engine may wait for another replica's migration for longer than a lease lasts.
+        keeping = asyncio.create_task(lease.keep(), name="lease")
         world = World(
             store=made.store,
             access=made.access,
@@ -116,6 +119,7 @@ async def serve(settings: Settings) -> int:
             adapters=made.adapters,
             clock=made.clock,
             fence=lease.check,
+            checkpoint=checkpoint,
             channel_problem=made.slack.channels.problem,
         )
         ledger = Ledger(world)
@@ -130,15 +134,21 @@ async def serve(settings: Settings) -> int:
         chat = made.slack.chat(desk, Dispatcher(desk), made.store, made.clock, settings.replica)
         await engine.launch()
         try:
-            return await _run(made, lease, engine, sweeper, chat, began)
+            return await _run(made, keeping, engine, sweeper, chat, began)
         finally:
             await engine.close()
+            keeping.cancel()
             with contextlib.suppress(StorageError):
                 await made.store.replicas.retire(settings.replica)
 
 
 async def _run(
-    made: Parts, lease: LeaseKeeper, engine: Engine, sweeper: Sweeper, chat: Chat, began: float
+    made: Parts,
+    keeping: asyncio.Task[LeaseLost],
+    engine: Engine,
+    sweeper: Sweeper,
+    chat: Chat,
+    began: float,
 ) -> int:
     """All that goes on side by side. Whatever ends first ends everything."""
     settings = made.settings
@@ -150,9 +160,9 @@ async def _run(
     is_socket = settings.mode == "socket"
     connected = asyncio.Event()
     web = _web(settings, lambda: _problems(engine, connected), chat)
-    tasks = {
+    tasks: set[asyncio.Task[Any]] = {
+        keeping,
         asyncio.create_task(told.wait(), name="told to end"),
-        asyncio.create_task(lease.keep(), name="lease"),
         asyncio.create_task(sweeper.run(), name="sweeper"),
         asyncio.create_task(chat.run(socket=is_socket), name="chat"),
         asyncio.create_task(made.catalogs.watch(), name="catalog"),
@@ -165,16 +175,15 @@ async def _run(
     finally:
         web.should_exit = True
         for task in tasks:
-            if task.get_name() != "web":
+            if task is not keeping and task.get_name() != "web":
                 task.cancel()
-        await asyncio.wait(tasks, timeout=10)
+        await asyncio.wait(tasks - {keeping}, timeout=10)
 
 
-def _status(done: set[asyncio.Task[object]]) -> int:
+def _status(done: set[asyncio.Task[Any]]) -> int:
+    """The exit status of what ended first. Raises what a task raised, except for a lost lease."""
     for task in done:
-        error = task.exception()
-        if task.get_name() == "lease" and error is None:
-            error = task.result() if isinstance(task.result(), LeaseLost) else None  # type: ignore[assignment]
+        error = task.exception() or (task.result() if task.get_name() == "lease" else None)
         if isinstance(error, LeaseLost):
             log.error("%s", error)
             return EXIT_LEASE_LOST

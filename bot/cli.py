@@ -92,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(_: argparse.Namespace) -> int:
     settings = read(os.environ)
     _log(settings.log)
-    return asyncio.run(app.serve(settings))
+    status = asyncio.run(app.serve(settings))
+    if status:
+        # All of ours is closed; a thread of the engine's may hang in a database that is away and would keep the process.
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _demo(parsed: argparse.Namespace) -> int:

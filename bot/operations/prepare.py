@@ -111,6 +111,7 @@ class Prepare:
         told = 0.0
         deadline = time.monotonic() + patience.temporary
         while report is None or report.state not in FINISHED_BUILD:
+            self._world.checkpoint()
             try:
                 # `start` finds what the key began: after a crash this begins no second Build.
                 fresh = await (builder.report(key) if report else builder.start(key, service, revision))

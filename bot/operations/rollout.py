@@ -121,6 +121,7 @@ class Rollout:
         ends = [r.ended_at for r in records if r.step.batch < batch and r.ended_at is not None]
         until = max(ends) + pause if ends else self._world.clock.now()
         while self._world.clock.now() < until:
+            self._world.checkpoint()
             if operation.number in self._world.signals.aborts:
                 raise AbortHeard
             left = (until - self._world.clock.now()).total_seconds()
@@ -152,6 +153,7 @@ class Rollout:
         unwell: dict[str, int] = {}
         try:
             while True:
+                self._world.checkpoint()
                 seen = await stepper.instances()
                 for name in watched:
                     problem = _problem(seen.get(name), name)

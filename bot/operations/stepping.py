@@ -68,6 +68,7 @@ class Stepper:
         """The Step's record with its outcome. Raises StepFailure (which is recorded), AbortHeard and LeaseLost."""
         if record.state in (StepState.DONE, StepState.SKIPPED):
             return record
+        self._world.checkpoint()
         self._hear_abort(record)
         resumed = record.state is StepState.INTENDED
         if not resumed:
@@ -256,6 +257,7 @@ class Stepper:
         left = limit - (self._now() - began)
         deadline = time.monotonic() + max(left.total_seconds(), patience.settle / 2)
         while True:
+            self._world.checkpoint()
             try:
                 if (answer := await probe()) is not None:
                     return answer

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _OPEN = frozenset(State) - FINAL
 _ROLLING = frozenset({State.ROLLING_OUT, State.VERIFYING, State.UNDOING})
 _LOOK_FOR_DEAD = 3.0
+_LOOK_AGAIN = 10.0
 PREPARE, ROLLOUT = "prepare", "rollout"
 
 
@@ -103,7 +104,7 @@ class Sweeper:
         self._engine = engine
         self._replica = replica
         self._turns = Turns(world, ledger)
-        self._begun: set[str] = set()
+        self._begun: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._look_for_dead_at = 0.0
 
@@ -136,6 +137,8 @@ class Sweeper:
         }
         aborting -= {op.number for op in operations if op.state is State.UNDOING}
         self._world.signals.aborts |= aborting
+        open_ids = {prepare_id(op) for op in operations} | {rollout_id(op) for op in operations}
+        self._begun = {key: at for key, at in self._begun.items() if key in open_ids}
         for operation in operations:
             await self._one(operation)
         taken = [self._turn(operation) for operation in next_in_line(operations)]
@@ -151,11 +154,18 @@ class Sweeper:
             await self.begin(ROLLOUT, rollout_id(operation), operation)
 
     async def begin(self, name: str, workflow_id: str, operation: Operation) -> None:
-        """Begins a workflow; one that was begun before is left alone by the engine, wherever it runs."""
-        if workflow_id in self._begun:
+        """Begins a workflow; one that was begun before is left alone by the engine, wherever it runs. One that ended while its
+        Operation did not (our fault, or the engine's tables were emptied) is begun anew."""
+        begun = self._begun.get(workflow_id)
+        if begun is not None and time.monotonic() < begun + _LOOK_AGAIN:
             return
+        if begun is not None and await self._engine.status(workflow_id) in ("error", "done"):
+            if (await self._ledger.load(operation.number)).version != operation.version:
+                return
+            logger.error("the workflow %s ended before its operation: it begins anew", workflow_id)
+            await self._engine.forget(workflow_id)
         await self._engine.start(name, workflow_id, {"operation": operation.number})
-        self._begun.add(workflow_id)
+        self._begun[workflow_id] = time.monotonic()
 
     async def _turn(self, operation: Operation) -> None:
         try:

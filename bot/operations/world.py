@@ -50,6 +50,10 @@ def lone_fence() -> int:
     return 1
 
 
+def go_on() -> None:
+    """The checkpoint of a process without an engine: nothing ends a wait early."""
+
+
 async def no_channel_problem(_: str) -> str | None:
     """Without chat, no channel is a problem."""
     return None
@@ -57,7 +61,8 @@ async def no_channel_problem(_: str) -> str | None:
 
 @dataclass(frozen=True)
 class World:
-    """`fence`: asked right before every effect; raises LeaseLost when this replica may not act any more."""
+    """`fence`: asked right before every effect; raises LeaseLost when this replica may not act any more. `checkpoint`: asked
+    by workflows while they wait; ends the run, to be carried on later, when the engine closes."""
 
     store: Store
     access: Access
@@ -66,6 +71,7 @@ class World:
     adapters: Adapters
     clock: Clock
     fence: Callable[[], int] = lone_fence
+    checkpoint: Callable[[], None] = go_on
     channel_problem: Callable[[str], Awaitable[str | None]] = no_channel_problem
     patience: Patience = Patience()
     signals: Signals = field(default_factory=Signals)

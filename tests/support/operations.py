@@ -29,7 +29,7 @@ from bot.domain.catalog import (
 from bot.domain.errors import StorageError
 from bot.domain.identity import Actor, Profile, SlackIdentity
 from bot.domain.operation import Kind, Operation, Origin, State, Wish
-from bot.operations.engine import Engine, EngineSettings
+from bot.operations.engine import Engine, EngineSettings, checkpoint
 from bot.operations.ledger import Ledger
 from bot.operations.service import DeskService
 from bot.operations.sweeper import Sweeper, Workflows
@@ -187,6 +187,7 @@ async def an_office(
         adapters=platform.adapters,
         clock=clock,
         fence=lambda: fence,
+        checkpoint=checkpoint,
         patience=replace(patience, replica_ttl=timedelta(hours=1)),
     )
     ledger = Ledger(world)
