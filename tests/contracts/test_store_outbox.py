@@ -168,6 +168,16 @@ async def test_an_operations_messages_oldest_first(store: Store) -> None:
         assert await view.message("none") is None
 
 
+async def test_an_operation_is_found_by_its_posted_message(store: Store) -> None:
+    await put(store, CARD, OutboxMessage("notice:1", MessageKind.NOTICE, "#admins"))
+    await store.outbox.delivered("card:12", 1, **DELIVERED)
+    await store.outbox.delivered("notice:1", 1, "C1", "1700000000.000200")
+    async with store.view() as view:
+        assert await view.operation_by_message("C1", "1700000000.000100") == 12
+        assert await view.operation_by_message("C1", "1700000000.000200") is None
+        assert await view.operation_by_message("C2", "1700000000.000100") is None
+
+
 async def test_a_message_of_a_transaction_that_failed_is_never_sent(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         async with store.transaction() as tx:
