@@ -35,7 +35,7 @@ from bot.slack.views.modals import DEPLOY, REJECT, Place, deploy_modal, deploy_o
 from bot.slack.web import CALL_ERRORS, failure_of, web_client
 from bot.slack.work import Worker
 from commands.parsed import Reject
-from commands.registry import command_text
+from commands.registry import SPECS, command_text
 
 EVENTS_PATH = "/slack/events"
 SHORTCUT = "deploy"
@@ -108,8 +108,10 @@ def _bolt_log() -> logging.Logger:
 
 
 def _listen_to_words(app: AsyncApp, settings: SlackSettings, to: Listeners) -> None:
-    for name, verb in settings.commands.items():
-        _listen_to_command(app, name, verb, to)
+    @app.command(re.compile(r"/.+"))
+    async def command(ack: AsyncAck, body: Body) -> None:
+        await to.worker.accept(of_command(body, _verb(settings, body)), body.get("trigger_id"))
+        await ack()
 
     @app.event("app_mention")
     async def mention(body: Body, context: AsyncBoltContext) -> None:
@@ -124,11 +126,12 @@ def _listen_to_words(app: AsyncApp, settings: SlackSettings, to: Listeners) -> N
             await to.worker.accept(incoming)
 
 
-def _listen_to_command(app: AsyncApp, name: str, verb: str | None, to: Listeners) -> None:
-    @app.command(name)
-    async def command(ack: AsyncAck, body: Body) -> None:
-        await to.worker.accept(of_command(body, verb), body.get("trigger_id"))
-        await ack()
+def _verb(settings: SlackSettings, body: Body) -> str | None:
+    """What a slash command stands for. A name that was added to the app and is a verb, such as /history, stands for it."""
+    name = str(body.get("command") or "")
+    if name in settings.commands:
+        return settings.commands[name]
+    return next((spec.verb for spec in SPECS if spec.listed and name == f"/{spec.verb}"), None)
 
 
 def _listen_to_clicks(app: AsyncApp, to: Listeners) -> None:

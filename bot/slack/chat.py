@@ -76,6 +76,7 @@ class Chat:
         listeners = Listeners(self.worker, self.home, slack.people, lambda: catalogs.current)
         self.app: AsyncApp = build_app(slack.settings, client, listeners)
         self._socket: SocketConnection | None = None
+        self._runs = False
 
     @property
     def http(self) -> Callable[..., Awaitable[None]]:
@@ -83,8 +84,8 @@ class Chat:
         return asgi(self.app)
 
     async def is_connected(self) -> bool:
-        """Whether Slack's requests arrive, as far as this side can know: over HTTP always."""
-        return self._socket is None or await self._socket.is_connected()
+        """Whether Slack's requests arrive, as far as this side can know: over HTTP from the moment it runs."""
+        return self._runs and (self._socket is None or await self._socket.is_connected())
 
     async def run(self, *, socket: bool = True) -> None:
         """Until it is cancelled; then lets what is under way end. `socket`: False where Slack comes over HTTP."""
@@ -96,11 +97,13 @@ class Chat:
         if socket:
             self._socket = SocketConnection(self.app, self.settings)
             tasks.append(asyncio.create_task(self._socket.run(), name="socket"))
+        self._runs = True
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
         finally:
+            self._runs = False
             for task in reversed(tasks):  # first nothing new comes in, at last nothing goes out
                 if task.get_name() != "sender":
                     await _ended(task)

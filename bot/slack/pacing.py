@@ -39,7 +39,8 @@ class Bucket:
 
 
 class Pace:
-    """What may be sent now. `post`: a new message to a channel; `update`: the workspace's budget of chat.update."""
+    """What may be sent now. Posts: new messages, `gap` seconds apart in a channel. Updates: the workspace's budget of chat.update,
+    and one message not again within `still` seconds, so that one busy card doesn't use it up."""
 
     def __init__(
         self,
@@ -48,25 +49,40 @@ class Pace:
         updates_a_minute: float = 50.0,
         burst: float = 12.0,
         gap: float = 1.0,
+        still: float = 0.8,
     ) -> None:
         self._now = monotonic
         self._gap = gap
+        self._still = still
         self._updates = Bucket(updates_a_minute / 60.0, burst, min(3.0, burst / 4), monotonic)
-        self._next_post: dict[str, float] = {}
+        self._next: dict[str, float] = {}
         self._held: dict[str, float] = {}
 
+    def can_post(self, channel: str) -> bool:
+        """Whether a new message may go to the channel now."""
+        return self._now() >= self._next.get(f"#{channel}", 0.0)
+
     def may_post(self, channel: str) -> bool:
-        """Whether a new message may go to the channel now; counts it as sent."""
-        now = self._now()
-        if now < self._next_post.get(channel, 0.0):
+        """As `can_post`; counts it as sent."""
+        if not self.can_post(channel):
             return False
-        if len(self._next_post) > 1000:
-            self._next_post = {name: at for name, at in self._next_post.items() if at > now}
-        self._next_post[channel] = now + self._gap
+        self._rest(f"#{channel}", self._gap)
         return True
 
-    def may_update(self, *, is_urgent: bool) -> bool:
-        return self._updates.take(is_urgent=is_urgent)
+    def may_update(self, key: str, *, is_urgent: bool) -> bool:
+        """Whether the message may be updated now; counts it as sent. What is urgent doesn't wait for its own sake."""
+        if not is_urgent and self._now() < self._next.get(key, 0.0):
+            return False
+        if not self._updates.take(is_urgent=is_urgent):
+            return False
+        self._rest(key, self._still)
+        return True
+
+    def _rest(self, name: str, seconds: float) -> None:
+        now = self._now()
+        if len(self._next) > 2000:
+            self._next = {other: at for other, at in self._next.items() if at > now}
+        self._next[name] = now + seconds
 
     def is_held(self, method: str) -> bool:
         """Whether Slack asked for a pause of this method (or of everything, `*`) that is not over."""

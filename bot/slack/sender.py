@@ -35,6 +35,8 @@ _NEEDED = (MessageKind.PROMPT, MessageKind.ASK, MessageKind.NOTICE)
 """Besides final states, these go to the fallback channel when their own is closed: somebody waits for them."""
 _AT_ONCE = 8
 _DUE = 500
+_LONG = 100
+_LONG_POLL = 1.0
 _LONGEST_PAUSE = 15.0
 """Seconds between tries while Slack is away: so soon does the card catch up."""
 _GUARD = timedelta(seconds=5)
@@ -85,6 +87,7 @@ class Sender:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._later: dict[str, float] = {}
         self._failures = 0
+        self._backlog = 0
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -101,8 +104,11 @@ class Sender:
                     log.exception("the outbox can't be read")
                     await asyncio.sleep(min(1.0, self._poll * 4))
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll):
+                    # Reading a long backlog again and again would be the most of the work; it moves once a second anyway.
+                    async with asyncio.timeout(self._poll if self._backlog < _LONG else _LONG_POLL):
                         await self._woken.wait()
+                if self._backlog >= _LONG:
+                    await asyncio.sleep(self._poll)
                 self._woken.clear()
         finally:
             await self._finish()
@@ -111,17 +117,23 @@ class Sender:
         """Begins to send whatever may be sent now."""
         if self._pace.is_held("*"):
             return
-        for row in await self._outbox.due(self._clock.now(), _DUE):
+        # What is being sent while the rows are read may be stale in them, also after it has ended: a post would be made twice.
+        under_way = set(self._busy)
+        rows = await self._outbox.due(self._clock.now(), _DUE)
+        self._backlog = len(rows)
+        for row in rows:
             if len(self._busy) >= _AT_ONCE:
                 return
-            if row.key in self._busy or self._now() < self._later.get(row.key, 0.0):
+            if row.key in under_way or self._now() < self._later.get(row.key, 0.0):
+                continue
+            if _method(row) == "chat.postMessage" and not self._pace.can_post(row.channel):
                 continue
             place = await self._place(row)
             if place.lost:
                 await self._close(row, "its card could not be delivered")
             elif not place.ready:
                 self._later[row.key] = self._now() + 0.3
-            elif self._may(row, place):
+            elif self._may(row):
                 self._later.pop(row.key, None)
                 self._busy[row.key] = asyncio.create_task(self._deliver(row, place), name=f"send {row.key}")
 
@@ -132,6 +144,8 @@ class Sender:
         if now >= self._renew_at:
             if await self._outbox.lease(self._replica, self._lease):
                 self._leased_until = now + self._lease.total_seconds()
+            else:
+                self._leased_until = 0.0
             self._renew_at = now + self._lease.total_seconds() / 3
         return self._now() < self._leased_until
 
@@ -148,13 +162,13 @@ class Sender:
             return Place(row.channel, ready=False)
         return Place(row.channel, lost=row.kind is MessageKind.DETAIL)
 
-    def _may(self, row: OutboxMessage, place: Place) -> bool:
+    def _may(self, row: OutboxMessage) -> bool:
         method = _method(row)
         if self._pace.is_held(method):
             return False
         if method == "chat.update":
-            return self._pace.may_update(is_urgent=row.is_final)
-        return method == "views.publish" or self._pace.may_post(place.channel)
+            return self._pace.may_update(row.key, is_urgent=row.is_final)
+        return method == "views.publish" or self._pace.may_post(row.channel)
 
     async def _finish(self) -> None:
         if self._busy:
@@ -283,6 +297,7 @@ class Sender:
 
     async def _close(self, row: OutboxMessage, error: str) -> None:
         log.error("the message %s can't be delivered: %s", row.key, error)
+        self._later.pop(row.key, None)
         await self._outbox.undeliverable(row.key, row.wanted, error[:500])
 
     async def _postpone(self, row: OutboxMessage, error: str, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """The card: one message an Operation in its Environment's channel, from the first second to the last.
 
 The order of its parts never changes, and a part that has appeared stays until the end, so that updates don't make the card jump:
-headline, state, versions and commits, plan, progress, question, log tail, buttons, and who asked when.
+headline, state or question, versions and commits, plan, progress, log tail, buttons, and who asked when.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ def card(snapshot: Snapshot, key: str | None = None) -> Message:
         section(_changes(operation)),
         context(_plan(operation), warnings(operation.plan)),
         *_progress(snapshot),
-        section(_question(operation)),
         section(_tail(snapshot)),
         actions(
             [*approval_buttons(operation), *answer_buttons(operation), *abort_button(operation)],
@@ -93,12 +92,6 @@ def _progress(snapshot: Snapshot) -> list[Block | None]:
     if snapshot.undo:
         found += [section("*Back again*\n" + progress(snapshot.undo)), context(legend(snapshot.undo))]
     return found
-
-
-def _question(operation: Operation) -> str:
-    if operation.state is not State.ASKING or operation.question is None:
-        return ""
-    return f"❓ {esc(operation.question.text)}"
 
 
 def _tail(snapshot: Snapshot) -> str:

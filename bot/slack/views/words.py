@@ -164,7 +164,8 @@ def _verifying(snapshot: Snapshot) -> str:
 
 
 def _asking(snapshot: Snapshot) -> str:
-    return "*Waits for an answer*"
+    question = snapshot.operation.question
+    return "*Waits for an answer*" + (f"\n{esc(clip_plain(question.text, 600))}" if question else "")
 
 
 def _undoing(snapshot: Snapshot) -> str:

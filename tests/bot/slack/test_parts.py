@@ -141,10 +141,19 @@ def test_updates_of_the_whole_workspace_are_counted() -> None:
     time = Time()
     pace = Pace(time)
     sent = 0
-    for _ in range(600):
-        sent += pace.may_update(is_urgent=False)
+    for n in range(600):
+        sent += pace.may_update(f"card:{n}", is_urgent=False)
         time.now += 0.1
     assert sent <= 62
+
+
+def test_one_busy_card_leaves_room_for_others_and_its_end_does_not_wait() -> None:
+    time = Time()
+    pace = Pace(time)
+    assert pace.may_update("card:1", is_urgent=False)
+    assert not pace.may_update("card:1", is_urgent=False)
+    assert pace.may_update("card:2", is_urgent=False)
+    assert pace.may_update("card:1", is_urgent=True)
 
 
 def test_a_pause_is_for_its_method() -> None:

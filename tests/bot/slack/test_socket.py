@@ -52,7 +52,9 @@ async def test_an_event_during_an_outage_of_the_web_api_is_not_lost(tmp_path: Pa
         dana = ws.person("dana")
         await dana.say("@shipbell status shop")
         await _envelope_failed(ws)
-        assert (await ws.envelopes("events_api"))[-1]["ms"] is None, "it was acknowledged and would never come again"
+        assert (await ws.envelopes("events_api"))[-1]["ms"] is None, (
+            "it was acknowledged and would never come again"
+        )
         await ws.control("redeliver", envelope_id=(await ws.envelopes("events_api"))[-1]["envelope_id"])
         await dana.wait_for("v1.2")
 
