@@ -22,6 +22,9 @@ from bot.domain.errors import AdapterError, PermanentError, TemporaryError
 FETCH_TIMEOUT = 120.0
 """Seconds for one fetch; a first one of a large repository takes long."""
 
+STALE_AFTER = 600.0
+"""Seconds after which a lock file of git's in a mirror is nobody's."""
+
 _SCHEMES = ("https://", "http://", "ssh://", "git://", "file://")
 _SCP_LIKE = re.compile(r"^(?:[\w.+-]+@)?[\w.-]+:(?!/{2})[^\s]+$")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -55,7 +58,7 @@ _CONFIG = """\
 [protocol "https"]
 \tallow = always
 [gc]
-\tauto = 0
+\tautoDetach = false
 [advice]
 \tdetachedHead = false
 """
@@ -181,8 +184,14 @@ class Mirror:
             return float("inf")
 
     async def _prepare(self) -> None:
-        if not (self.path / "HEAD").exists():
+        if not self._stamp.exists():
+            # Again and again until a first fetch went well: one that was killed may have left half of it.
             await run(["init", "--quiet", "--bare", str(self.path)], self, timeout=30)
+        for lock in self.path.rglob("*.lock"):
+            # Only we write here, one at a time, so an old one was left by a git that was killed.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > STALE_AFTER:
+                    lock.unlink()
         # Written here and not given to git as an argument: everyone on a machine may read the arguments of processes.
         quoted = self.url.replace("\\", "\\\\").replace('"', '\\"')
         config = (
@@ -190,9 +199,11 @@ class Mirror:
         )
         file = self.path / "config"
         if not file.exists() or file.read_text() != config:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fresh = file.with_name("config.new")
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as stream:
                 stream.write(config)
+            fresh.replace(file)
 
     @contextlib.asynccontextmanager
     async def _locked(self, timeout: float) -> AsyncIterator[None]:
@@ -259,16 +270,24 @@ async def run(arguments: list[str], mirror: Mirror, *, timeout: float) -> str:
         out, err = await asyncio.wait_for(process.communicate(), timeout)
     except TimeoutError as error:
         raise TemporaryError(
-            f"{mirror.shown} did not answer git within {timeout:.0f} s.", "Try again."
+            f"{mirror.shown} did not answer git within {timeout:g} s.", "Try again."
         ) from error
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _end(process)
     if process.returncode:
         raise _error(err.decode(errors="replace"), mirror)
     return out.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Asked first, as then git takes its lock files away."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 2.0)
+            return
 
 
 def _error(text: str, mirror: Mirror) -> AdapterError:

@@ -105,17 +105,19 @@ class GitSource:
             what = f"{mirror.shown} has no branches and no tags yet."
             return RefNotFound(what, "Push something to it first.")
         if not is_valid_name(wanted):
-            what = f"`{wanted[:80]}` can be no branch, tag or commit: git doesn't allow such a name."
+            what = f"“{wanted[:80]}” can be no branch, tag or commit: git doesn't allow such a name."
         elif _SHA.fullmatch(wanted):
-            what = f"No commit, or more than one, in {mirror.shown} begins with `{wanted}`."
+            what = f"No commit in the repository, or more than one, begins with “{wanted}”."
         else:
-            what = f"{mirror.shown} has no branch, tag or commit `{wanted[:80]}`."
-        return RefNotFound(what, "Use one that exists.", nearest)
+            what = f"The repository has no branch, tag or commit “{wanted[:80]}”."
+        return RefNotFound(
+            what, f"{'Did you mean' if near else 'It has'} {_or(nearest)}{'?' if near else '.'}", nearest
+        )
 
     async def _require(self, mirror: Mirror, sha: str) -> None:
         """Sees to it that a commit is in the mirror, fetching only when it isn't."""
         if not (len(sha) == 40 and _SHA.fullmatch(sha)):
-            raise PermanentError(f"`{sha[:60]}` is no full commit sha.")
+            raise PermanentError(f"“{sha[:60]}” is no full commit sha.")
         if mirror.path.exists() and await mirror.has(sha):
             return
         await mirror.fetch()
@@ -123,3 +125,7 @@ class GitSource:
             raise PermanentError(
                 f"{mirror.shown} has no commit {sha[:12]} any more: its history may have been rewritten."
             )
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names)

@@ -33,7 +33,7 @@ class AgentClient:
     async def call(self, verb: str, arguments: dict[str, Any], *, timeout: float = CALL_WITHIN) -> Any:
         """Asks the agent, starting it when it isn't there. Raises TemporaryError or PermanentError."""
         for _attempt in range(3):
-            with contextlib.suppress(ConnectionError, FileNotFoundError):
+            with contextlib.suppress(OSError):
                 return await ask(known_socket(self._data_dir, "agent"), verb, arguments, timeout=timeout)
             # Every verb may be repeated: what carries an effect has a key.
             await ensure_agent(self._data_dir)
@@ -68,7 +68,7 @@ async def ensure_agent(data_dir: Path) -> int:
 async def shut_down_agent(data_dir: Path) -> None:
     """Ends the agent with all that it started, gracefully, and returns when it is gone; fine when there is none."""
     pid = agent_pid(data_dir)
-    with contextlib.suppress(ConnectionError, FileNotFoundError):
+    with contextlib.suppress(OSError):
         await ask(known_socket(data_dir, "agent"), "shutdown", {}, timeout=40.0)
         until = now() + 5.0
         while pid is not None and _is_running(pid) and now() < until:  # noqa: ASYNC110
@@ -93,13 +93,13 @@ def _is_running(pid: int) -> bool:
 async def _ping(data_dir: Path) -> dict[str, Any] | None:
     try:
         answer: dict[str, Any] = await ask(known_socket(data_dir, "agent"), "ping", {}, timeout=2.0)
-    except (ConnectionError, FileNotFoundError):
+    except OSError:
         return None
     return answer
 
 
 async def _hand_over(data_dir: Path) -> None:
-    with contextlib.suppress(ConnectionError, FileNotFoundError):
+    with contextlib.suppress(OSError):
         await ask(known_socket(data_dir, "agent"), "hand_over", {}, timeout=5.0)
 
 

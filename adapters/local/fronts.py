@@ -107,7 +107,8 @@ class Fronts:
             raise PermanentError(
                 f"{name} on {target} still has traffic, so the proxy can't forget it.", "Drain it first."
             )
-        self._write(front.without(name), effect)
+        # Asking took a moment: what else changed meanwhile stays.
+        self._write(self._fronts[target].without(name), effect)
         await self.push()
 
     async def inspect(self, target: str) -> dict[str, dict[str, Any]]:
@@ -264,7 +265,7 @@ class Fronts:
                 answer = await ask(
                     known_socket(self._data_dir, "proxy"), verb, arguments, timeout=ANSWER_WITHIN
                 )
-            except (ConnectionError, FileNotFoundError) as error:
+            except OSError as error:
                 if now() > until or self._is_closing:
                     raise TemporaryError(
                         "The local proxy does not start.", f"Its log is {self._data_dir.name}/proxy.log."

@@ -32,6 +32,7 @@ class Proxy:
         self._fronts: dict[str, Front] = {}
         self._servers: dict[str, tuple[int, asyncio.Server]] = {}
         self._errors: dict[str, str] = {}
+        self._wanted: dict[str, int] = {}
         self._number = -1
         self._lock = asyncio.Lock()
 
@@ -54,6 +55,15 @@ class Proxy:
     async def ping(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         return {"pid": os.getpid(), "number": self._number}
 
+    async def keep_trying(self) -> None:
+        """Opens ports that were somebody else's as soon as they are free."""
+        while True:
+            await asyncio.sleep(1.0)
+            if self._errors:
+                async with self._lock:
+                    for target in list(self._errors):
+                        await self._open_port(target, self._fronts[target], self._wanted[target])
+
     async def close(self) -> None:
         for _port, server in self._servers.values():
             server.close()
@@ -71,6 +81,7 @@ class Proxy:
                     for name, instance in wanted["instances"].items()
                 }
             )
+            self._wanted[target] = wanted["port"]
             await self._open_port(target, front, wanted["port"])
 
     async def _open_port(self, target: str, front: Front, port: int) -> None:
@@ -82,8 +93,10 @@ class Proxy:
                 front.accept, "127.0.0.1", port, reuse_address=True, backlog=1024
             )
         except OSError as error:
-            self._errors[target] = error.strerror or str(error)
-            logger.error("port %d for %s cannot be opened: %s", port, target, error)
+            why = error.strerror or str(error)
+            if self._errors.get(target) != why:
+                logger.error("port %d for %s cannot be opened: %s", port, target, why)
+            self._errors[target] = why
             return
         self._errors.pop(target, None)
         if known is not None:
@@ -108,7 +121,9 @@ async def run(data_dir: Path) -> None:
         await proxy.set_routes(json.loads(routes.read_text()))
     verbs = {"set": proxy.set_routes, "inspect": proxy.inspect, "ping": proxy.ping}
     server = await serve(socket_path(data_dir, "proxy"), verbs)
+    trying = asyncio.create_task(proxy.keep_trying())
     await ended.wait()
+    trying.cancel()
     server.close()
     await proxy.close()
 

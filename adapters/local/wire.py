@@ -75,8 +75,8 @@ def is_private(folder: Path) -> bool:
 
 
 async def ask(path: Path, verb: str, arguments: dict[str, Any], *, timeout: float) -> Any:
-    """Asks once and returns the value. Raises the error that was answered, ConnectionError or FileNotFoundError when nobody
-    is there, TemporaryError when no answer came within `timeout` seconds."""
+    """Asks once and returns the value. Raises the error that was answered, OSError when nobody is there,
+    TemporaryError when no answer came within `timeout` seconds."""
     before = now() + timeout
     try:
         async with asyncio.timeout(timeout):
