@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -185,7 +186,8 @@ class Mirror:
 
     async def _prepare(self) -> None:
         if not self._stamp.exists():
-            # Again and again until a first fetch went well: one that was killed may have left half of it.
+            # From the beginning until a first fetch went well: one that was killed may have left half of it.
+            await asyncio.to_thread(shutil.rmtree, self.path, ignore_errors=True)
             await run(["init", "--quiet", "--bare", str(self.path)], self, timeout=30)
         for lock in self.path.rglob("*.lock"):
             # Only we write here, one at a time, so an old one was left by a git that was killed.
