@@ -93,6 +93,7 @@ class Chat:
         tasks = [
             asyncio.create_task(self.sender.run(), name="sender"),
             asyncio.create_task(self._sweep(), name="sweep"),
+            asyncio.create_task(self.home.run(), name="homes"),
         ]
         if socket:
             self._socket = SocketConnection(self.app, self.settings)

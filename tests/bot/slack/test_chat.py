@@ -190,6 +190,20 @@ async def test_app_home_shows_what_waits_and_follows_a_click(chat: RunningChat) 
     await until(lambda: shows("Nothing waits for you"))
 
 
+async def test_app_home_follows_for_a_while_without_another_look(chat: RunningChat) -> None:
+    lee = chat.ws.person("lee")
+    await lee.home()
+    chat.desk.put(State.ROLLING_OUT, number=77)
+
+    async def shows() -> bool:
+        # `home` would tell the bot that it was opened again; this only looks at what was published.
+        published = await chat.ws.calls("views.publish")
+        return len(published) >= 2
+
+    await until(shows, 20)
+    assert "#77" in await lee.home()
+
+
 async def test_a_redelivered_event_is_done_once(chat: RunningChat) -> None:
     dana = chat.ws.person("dana")
     await dana.say("@shipbell status shop")

@@ -33,7 +33,7 @@ async def _settled(chat: RunningChat, key: str) -> None:
         row = await chat.desk.sent(key)
         return row.sent >= row.wanted
 
-    await until(done, 15)
+    await until(done, 40)
 
 
 async def _cards(chat: RunningChat, channel: str = "#deploys") -> list[str]:
@@ -175,6 +175,33 @@ async def test_an_operation_that_is_gone_is_given_up(chat: RunningChat) -> None:
     key = await chat.desk.show(chat.desk.put(State.ROLLING_OUT).number)
     chat.desk.operations.clear()
     await _settled(chat, key)
+
+
+@pytest.mark.slow
+async def test_in_a_crowd_every_message_is_there_once_and_shows_the_last_state(chat: RunningChat) -> None:
+    """Rows change while they are read, sent and recorded: none may be posted twice or left behind."""
+    rooms = ("#deploys", "#releases", "#test-env")
+    numbers = [chat.desk.put(State.ROLLING_OUT).number for _ in range(6)]
+    for turn in range(25):
+        for number in numbers:
+            await chat.desk.show(number, channel=rooms[number % 3])
+        if turn % 12 == 0:
+            for number in numbers:
+                key = f"detail:{number}:{turn}"
+                await chat.desk.show(number, MessageKind.DETAIL, rooms[number % 3], key, text=f"turn {turn}")
+        await asyncio.sleep(0.05)
+    for number in numbers:
+        chat.desk.operations[number] = replace(chat.desk.operations[number], state=State.SUCCEEDED)
+        await chat.desk.show(number, channel=rooms[number % 3])
+    for number in numbers:
+        await _settled(chat, f"card:{number}")
+        await _settled(chat, f"detail:{number}:24")
+    cards = [text for room in rooms for text in await _cards(chat, room)]
+    assert sorted("Done" in card for card in cards) == [True] * len(numbers)
+    for number in numbers:
+        row = await chat.desk.sent(f"card:{number}")
+        thread = await chat.ws.person("dana").messages(rooms[number % 3], row.ts)
+        assert [message["plain"] for message in thread[1:]] == ["turn 0", "turn 12", "turn 24"]
 
 
 async def test_only_the_leased_sender_sends(chat: RunningChat) -> None:
