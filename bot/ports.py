@@ -208,7 +208,9 @@ class View(Protocol):
 
     async def build(self, key: str) -> BuildReport | None: ...
     async def configuration(self, version: str) -> Configuration | None: ...
-    async def audit(self, *, operation: int | None = None, limit: int = 100) -> Sequence[AuditEntry]: ...
+    async def audit(self, *, operation: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """Newest first."""
+
     async def message(self, key: str) -> OutboxMessage | None: ...
     async def messages(self, operation: int) -> Sequence[OutboxMessage]: ...
 
@@ -265,13 +267,6 @@ class Outbox(Protocol):
 
     async def redirect(self, key: str, channel: str) -> None:
         """Sends it to another channel as a new message (ts forgotten)."""
-
-
-@dataclass(frozen=True)
-class Heartbeat:
-    replica: str
-    fence: int
-    at: datetime
 
 
 class Replicas(Protocol):

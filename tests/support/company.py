@@ -19,7 +19,7 @@ from typing import Any
 from bot.catalog import load_catalog
 from bot.domain.catalog import Target
 from bot.domain.instances import InstanceState, TrafficState
-from bot.domain.operation import Operation, State
+from bot.domain.operation import AuditEntry, Operation, State
 from bot.storage import SqlStore, migrate, open_store
 from tests.support.local import LocalPlatform, SampleRepository, processes_of, sample_repo
 from tests.support.workspace import ROOT, Person, RunningWorkspace, start_workspace, until
@@ -179,6 +179,16 @@ class Company:
         async with self.store.view() as view:
             return await view.operation(number)
 
+    async def operations(self) -> list[Operation]:
+        """All there are, oldest first."""
+        async with self.store.view() as view:
+            return list(await view.operations(limit=500, newest_first=False))
+
+    async def audit(self, operation: int | None = None) -> list[AuditEntry]:
+        """What was written down, oldest first."""
+        async with self.store.view() as view:
+            return [*reversed(await view.audit(operation=operation, limit=500))]
+
     async def until_operation(
         self, number: int, wanted: Callable[[Operation], bool], within: float = 60
     ) -> Operation:
@@ -232,6 +242,15 @@ class Company:
         assert found is not None
         return found
 
+    def commit_version(self, behaviour: str = "good", build_seconds: float = 0.0) -> str:
+        """Commits a version that behaves so (see SampleRepository.behave), whose build takes that long; returns its sha."""
+        if build_seconds:
+            self.repository.slow_build(build_seconds)
+            _count_builds(self.repository, self.folder / "builds.log")
+        if behaviour != "good":
+            self.repository.behave(behaviour)
+        return self.repository.commit("Cut a version", VERSION_NOTE=behaviour)
+
     def builds(self, sha: str) -> int:
         """How often the build command ran for this commit."""
         log = self.folder / "builds.log"
@@ -273,26 +292,28 @@ async def a_company(
     start: str = "15s",
     expires: str = "8h",
     bot: bool = True,
+    seed: Mapping[str, Any] | None = None,
+    edit: Callable[[str], str] = lambda catalog: catalog,
 ) -> AsyncIterator[Company]:
-    """Opens everything below `folder`; at the end nothing of it is left running."""
+    """Opens everything below `folder`; at the end nothing of it is left running. `seed`: the workspace's, where it isn't the
+    default; `edit`: what the catalog's text becomes before the bot reads it."""
     repository = sample_repo(folder)
     _count_builds(repository, folder / "builds.log")
     catalog = folder / "shipbell.yaml"
-    catalog.write_text(
-        CATALOG.format(
-            repository=repository.path,
-            instances=instances,
-            bake=bake,
-            on_failure=on_failure,
-            start=start,
-            expires=expires,
-        )
+    text = CATALOG.format(
+        repository=repository.path,
+        instances=instances,
+        bake=bake,
+        on_failure=on_failure,
+        start=start,
+        expires=expires,
     )
+    catalog.write_text(edit(text))
     url = database_url or f"sqlite:///{folder / 'bot' / 'shipbell.sqlite'}"
     (folder / "bot").mkdir()
     await migrate(url)
     store = await open_store(url)
-    workspace = await start_workspace(folder)
+    workspace = await start_workspace(folder, None if seed is None else dict(seed))
     platform = LocalPlatform(folder / "bot" / "local")
     company = Company(folder, workspace, repository, platform, store, url, catalog)
     try:

@@ -68,7 +68,7 @@ async def test_killed_at(
         await dana.say("/deploy shop test")
         assert (await company.settled(1)).state is State.SUCCEEDED
         await company.end_bots()
-        sha = company.repository.behave("crash") if version == "crash" else company.repository.slow_build(0.7)
+        sha = company.commit_version(version, build_seconds=0.7)
         company.repository.tag("v2")
 
         await company.start_bot(kill_at=point, more=mark)
