@@ -58,7 +58,7 @@ async def test_a_request_that_is_delivered_twice_is_one(office: Office) -> None:
 
 
 async def test_words_that_name_nothing_change_nothing(office: Office) -> None:
-    with pytest.raises(UnknownWord, match="Did you mean test?") as error:
+    with pytest.raises(UnknownWord, match=r"Did you mean test\?") as error:
         await office.ask(Kind.DEPLOY, "tset")
     assert error.value.nearest[0] == "test"
     async with office.store.view() as view:
