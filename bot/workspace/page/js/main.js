@@ -28,7 +28,7 @@ async function start() {
   const page = new Page(store, api);
   const early = [];
   let ready = false;
-  const stream = new Stream(api, {
+  const stream = new Stream(wanted, {
     event: (event) => (ready ? store.apply(event) : early.push(event)),
     state: (state) => {
       store.online = state === "open";

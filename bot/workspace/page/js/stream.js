@@ -1,99 +1,59 @@
-// The event stream: an EventSource that comes back by itself and misses nothing. Knows sequence numbers, not events.
+// A tab's end of the event stream: through the shared worker where the browser has one, else by a connection of its own.
 
-const FIRST_RETRY_MS = 300;
-const LAST_RETRY_MS = 5_000;
-// Browsers allow six connections to a server over HTTP/1.1. With more tabs than this, hidden ones let theirs go.
-const TABS_WITH_A_STREAM_EACH = 4;
+import { Source } from "./source.js";
 
 export class Stream {
+  #opened = 0;
+  #letGo = () => {};
+
   /** `handlers`: event(data), state("open" | "lost"), caughtUp() after every opening but the first. */
-  constructor(api, handlers) {
-    this.api = api;
+  constructor(as, handlers) {
+    this.as = as;
     this.handlers = handlers;
-    this.after = null;
-    this.retry = FIRST_RETRY_MS;
-    this.source = null;
-    this.timer = null;
-    this.opened = 0;
-    document.addEventListener("visibilitychange", () => this.#visibility());
-    window.addEventListener("online", () => this.#reconnectNow());
-    navigator.locks?.request(`workspace-tab-${Math.random()}`, () => new Promise(() => {}));
   }
 
-  /** Opens the stream; resolves when it is open, or after `patience` ms whatever comes. */
+  /** Begins; resolves when the stream is open, or after `patience` ms whatever comes. */
   start(patience = 2_000) {
     return new Promise((resolve) => {
       this.onFirstOpen = resolve;
       setTimeout(resolve, patience);
-      this.#connect();
+      if (globalThis.SharedWorker && navigator.locks) this.#share();
+      else this.#alone();
     });
   }
 
   stop() {
-    clearTimeout(this.timer);
-    this.source?.close();
-    this.source = null;
-    this.stopped = true;
+    this.#letGo();
   }
 
-  #connect() {
-    if (this.stopped) return;
-    clearTimeout(this.timer);
-    this.source?.close();
-    const query = this.api.query(this.after === null ? {} : { after: this.after });
-    const source = new EventSource(`/client/events?${query}`);
-    this.source = source;
-    source.onopen = () => {
-      this.retry = FIRST_RETRY_MS;
-      this.opened += 1;
-      this.handlers.state("open");
-      if (this.opened === 1) this.onFirstOpen?.();
-      else this.handlers.caughtUp();
+  async #share() {
+    const lock = `workspace-tab-${crypto.randomUUID()}`;
+    const held = await new Promise((got) => {
+      navigator.locks.request(lock, () => new Promise((release) => got(release)));
+    });
+    const worker = new SharedWorker(new URL("./stream-worker.js", import.meta.url), { type: "module", name: "workspace-stream" });
+    this.#letGo = held;
+    worker.onerror = () => {
+      held();
+      this.#alone();
     };
-    source.onmessage = (message) => this.#take(message);
-    source.onerror = () => {
-      if (source !== this.source) return;
-      // Reconnecting by hand, since EventSource gives up for good on an HTTP error.
-      source.close();
-      this.source = null;
-      this.handlers.state("lost");
-      this.timer = setTimeout(() => this.#connect(), this.retry);
-      this.retry = Math.min(this.retry * 2, LAST_RETRY_MS);
+    worker.port.onmessage = ({ data }) => {
+      if (data.event) this.handlers.event(data.event);
+      else this.#state(data.state);
     };
+    worker.port.postMessage({ as: this.as, lock });
   }
 
-  #take(message) {
-    let data;
-    try {
-      data = JSON.parse(message.data);
-    } catch (error) {
-      console.error("an event that is not JSON", message.data, error);
-      return;
-    }
-    const seq = Number(data.seq ?? message.lastEventId);
-    if (Number.isFinite(seq)) {
-      if (this.after !== null && seq <= this.after) return;
-      this.after = seq;
-    }
-    this.handlers.event(data);
+  #alone() {
+    const source = new Source(this.as, { event: (event) => this.handlers.event(event), state: (state) => this.#state(state) });
+    this.#letGo = () => source.stop();
   }
 
-  #reconnectNow() {
-    if (this.source) return;
-    this.retry = FIRST_RETRY_MS;
-    this.#connect();
-  }
-
-  async #visibility() {
-    if (!document.hidden) {
-      this.#reconnectNow();
-      return;
-    }
-    const held = (await navigator.locks?.query())?.held ?? [];
-    const tabs = held.filter((lock) => lock.name.startsWith("workspace-tab-")).length;
-    if (document.hidden && tabs > TABS_WITH_A_STREAM_EACH && this.source) {
-      this.source.close();
-      this.source = null;
-    }
+  #state(state) {
+    this.handlers.state(state);
+    if (state !== "open") return;
+    this.#opened += 1;
+    if (this.#opened === 1) this.onFirstOpen();
+    else this.handlers.caughtUp();
   }
 }

@@ -140,7 +140,7 @@ async def test_a_command_waits_for_the_app_and_comes_back_when_it_does_not_answe
 
     stage.app.acking.clear()
     await say(page, "/deploy shop prod")
-    await expect(page.locator("main .pending")).to_contain_text("Waiting for Shipbell")
+    await expect(page.locator("main .pending", has_text="shop prod")).to_contain_text("Waiting for Shipbell")
     await expect(page.locator(".toast-error")).to_contain_text("did not answer")
     await expect(page.locator("main .pending")).to_have_count(0)
     await expect(page.locator(BOX)).to_have_value("/deploy shop prod")
@@ -376,6 +376,46 @@ async def test_links_within_the_workspace_stay_on_the_page(stage: Stage) -> None
     await expect(page.locator(".thread-pane .message", has_text="the target")).to_be_visible()
     assert await page.evaluate("() => window.same")
     assert "as=dana" in page.url
+
+
+async def test_more_tabs_than_a_browser_has_connections(stage: Stage) -> None:
+    first = await stage.open("dana", "deploys")
+    tabs = [await stage.tab(first.context, person, "deploys") for person in ("lee", "tess", "max") * 3]
+    await stage.app.post("#deploys", "to all ten")
+    for tab in (first, *tabs):
+        await expect(tab.locator("main .message", has_text="to all ten")).to_have_count(1)
+    # The others go on hearing when one is closed.
+    await tabs[0].close()
+    await stage.app.post("#deploys", "to all nine")
+    await expect(tabs[3].locator("main .message", has_text="to all nine")).to_have_count(1)
+
+
+async def test_a_browser_without_shared_workers_hears_too(stage: Stage) -> None:
+    page = await stage.open("dana", "deploys")
+    await page.add_init_script("delete globalThis.SharedWorker")
+    await page.reload()
+    await page.wait_for_selector("html[data-ready]")
+    await stage.app.post("#deploys", "without a worker")
+    await expect(page.locator("main .message", has_text="without a worker")).to_have_count(1)
+
+
+async def test_a_workspace_that_began_anew_is_read_anew(stage: Stage, tmp_path: Path) -> None:
+    async with running_workspace(tmp_path) as ws:
+        context = await stage.browser.new_context()
+        page = await context.new_page()
+        await page.goto(f"{ws.url}/?as=dana")
+        await page.wait_for_selector("html[data-ready]")
+        for number in range(3):
+            await ws.person("lee").say(f"old {number}")
+        await expect(page.locator("main .message", has_text="old 2")).to_have_count(1)
+        await ws.stop()
+        for file in ws.directory.iterdir():
+            file.unlink()
+        await ws.start()
+        await expect(page.locator("main .message", has_text="old 2")).to_have_count(0)
+        await ws.person("lee").say("new and first")
+        await expect(page.locator("main .message", has_text="new and first")).to_have_count(1)
+        await context.close()
 
 
 async def test_a_guest_reads_where_they_may_and_writes_nowhere_else(stage: Stage) -> None:
