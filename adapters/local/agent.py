@@ -30,7 +30,7 @@ from adapters.local.health import Health as HealthAnswer
 from adapters.local.instances import Instances
 from adapters.local.journal import Journal
 from adapters.local.ledger import Asked, Ledger
-from adapters.local.wire import Verb, serve, socket_path
+from adapters.local.wire import Verb, forget_sockets, serve, socket_path
 from bot.domain.errors import AdapterError, PermanentError
 
 logger = logging.getLogger(__name__)
@@ -293,6 +293,7 @@ class Agent:
         await self._builds.shut_down()
         await self._fronts.shut_down()
         await self._instances.shut_down(SHUTDOWN_GRACE)
+        forget_sockets(self._data_dir)
 
     def _ask_to_shut_down(self) -> None:
         self._is_shutting_down = True

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -52,6 +53,16 @@ def socket_path(data_dir: Path, name: str) -> Path:
     fresh.write_text(str(folder))
     fresh.replace(record)
     return folder / f"{name}.sock"
+
+
+def forget_sockets(data_dir: Path) -> None:
+    """Takes the private folder away that `socket_path` may have made, once nobody answers there any more."""
+    record = data_dir / "sockets"
+    with contextlib.suppress(OSError):
+        folder = Path(record.read_text().strip())
+        if is_private(folder) and folder.name.startswith("shipbell-"):
+            shutil.rmtree(folder)
+        record.unlink()
 
 
 def known_socket(data_dir: Path, name: str) -> Path:

@@ -84,6 +84,8 @@ async def test_a_folder_with_a_long_path_works_too(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         platform.kill(platform.agent_pid)
         assert (await platform.runtime.inspect(TARGET))["shop-1"].state is InstanceState.RUNNING
+        await shut_down_agent(platform.data_dir)
+        assert not path.parent.exists()
 
 
 async def test_shutting_down_ends_everything_and_the_next_one_brings_it_back(tmp_path: Path) -> None:
