@@ -35,6 +35,7 @@ from bot.operations.world import World
 from bot.ports import Adapters, Checkable, Connection
 from bot.settings import Settings
 from bot.slack.chat import Chat, Slack
+from bot.slack.manifest import command_names
 from bot.slack.settings import SlackSettings
 from bot.storage import SqlStore, migrate, open_store
 from bot.web.health import health_app
@@ -78,7 +79,14 @@ def make_adapters(settings: Settings) -> Adapters:
 
 
 def slack_settings(settings: Settings) -> SlackSettings:
-    return SlackSettings(settings.bot_token, settings.app_token, settings.signing_secret, settings.api_url)
+    """Raises UsageError for slash commands that stand for no verb."""
+    return SlackSettings(
+        settings.bot_token,
+        settings.app_token,
+        settings.signing_secret,
+        settings.api_url,
+        commands=command_names(settings.commands),
+    )
 
 
 @asynccontextmanager

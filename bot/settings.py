@@ -28,6 +28,7 @@ KNOWN: Mapping[str, str] = {
     "SHIPBELL_REPLICA": "this replica's name, the same after a restart (default: the host's name)",
     "SHIPBELL_LISTEN": "HOST:PORT for health and HTTP mode (default 127.0.0.1:8421)",
     "SHIPBELL_POLICIES": "a folder with Cedar policies of your own",
+    "SHIPBELL_COMMANDS": "slash commands beside or instead of the usual, such as /ship=deploy,/rollback=",
     "SHIPBELL_LOG": "json (default) or text",
 }
 
@@ -56,6 +57,7 @@ class Settings:
     host: str
     port: int
     policies: Path | None
+    commands: tuple[str, ...]
     log: Literal["json", "text"]
 
     @property
@@ -99,6 +101,7 @@ def read(environment: Mapping[str, str], *, needs_slack: bool = True) -> Setting
         host=host,
         port=port,
         policies=Path(policies) if policies else None,
+        commands=tuple(reader.text("SHIPBELL_COMMANDS", "").replace(",", " ").split()),
         log="text" if reader.one_of("SHIPBELL_LOG", ("json", "text"), "json") == "text" else "json",
     )
     reader.unknown()

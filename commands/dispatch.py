@@ -155,7 +155,7 @@ def _wrong(error: ShipbellError, nearest: Iterable[str]) -> Reply:
         sections += _refusal(error.decision, error)
     if isinstance(error, Misuse):
         sections.append(Paragraph(f"Write {code(error.usage)}"))
-    elif error.todo:
+    elif error.todo and not _names_people(error):
         sections.append(Paragraph(escape(error.todo)))
     commands = list(dict.fromkeys(nearest))
     buttons = [c for c in commands if len(to_wire(c)) <= _BUTTON][:_BUTTONS]
@@ -164,6 +164,15 @@ def _wrong(error: ShipbellError, nearest: Iterable[str]) -> Reply:
         Tone.BAD,
         tuple(sections),
         tuple(Suggestion(clip(command, _LABEL), to_wire(command)) for command in buttons),
+    )
+
+
+def _names_people(error: ShipbellError) -> bool:
+    """Whether what the Decision says already names those who can."""
+    return (
+        isinstance(error, Refused)
+        and isinstance(error.decision, Decision)
+        and bool(who_may(error.decision.clears))
     )
 
 

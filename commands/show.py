@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.artifact import Artifact
@@ -144,14 +145,20 @@ def decision_row(decision: Decision) -> str:
 
 
 def who_may(who: WhoMay) -> str:
-    """`It takes the role lead (lee, max).`, escaped; "" where nobody is known who can."""
-    people = ", ".join(who.people[:10]) + (
-        f" and {len(who.people) - 10} more" if len(who.people) > 10 else ""
-    )
+    """`It takes the role lead or admin: ask lee or max.`, escaped; "" where nobody is known who can."""
+    people = alternatives(who.people, 10)
     if who.roles:
-        holders = f"held by {people}" if people else "which nobody has"
-        return escape(f"It takes the role {' or '.join(who.roles)}, {holders}.")
+        holders = f": ask {people}" if people else ", which nobody has"
+        return escape(f"It takes the role {alternatives(who.roles)}{holders}.")
     return escape(f"{people} can clear it.") if people else ""
+
+
+def alternatives(names: Sequence[str], at_most: int = 20) -> str:
+    """`a`, `a or b`, `a, b or c`, `a, b or 3 others`."""
+    shown = list(names[:at_most])
+    if len(names) > at_most:
+        shown.append(f"{len(names) - at_most} others")
+    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
 def _light(target: TargetStatus) -> str:

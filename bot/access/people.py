@@ -69,5 +69,7 @@ def _unlisted(profile: Profile, catalog: Catalog) -> Decision:
             clears = WhoMay((role,), people)
             break
     name = profile.display_name or profile.identity.user
-    reason = f"{name} is not in the catalog. The catalog has to list the Slack id {profile.identity.user} under `people`."
+    reason = (
+        f"{name} is not in the catalog: it doesn't list the Slack id {profile.identity.user} under “people”."
+    )
     return Decision(Gate.IDENTITY, Answer.NO, reason, clears=clears)

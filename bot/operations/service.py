@@ -1,6 +1,7 @@
 """The desk: what people may ask of operations, decided by the Gates, written down, and handed to the workflows.
 
-Reading is `queries`'; here stand the verbs that change something. None waits for another system.
+Reading is `queries`'; here stand the verbs that change something. None waits for another system, but for the short look that
+`checking` takes before something new is begun.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.catalog import Catalog
-from bot.domain.errors import NotNow, Refused, ShipbellError, UsageError
+from bot.domain.errors import NotNow, Refused, ShipbellError
 from bot.domain.gates import Answer, Decision, Gate
 from bot.domain.identity import Actor, SlackIdentity
 from bot.domain.operation import (
@@ -29,12 +30,13 @@ from bot.domain.operation import (
 )
 from bot.domain.plan import Phase
 from bot.domain.reports import HomeReport, InstanceLog, TargetStatus, WhyReport
+from bot.operations.checking import check_wish
 from bot.operations.gates import approvals_needed, permission_for, permission_on, require
 from bot.operations.ledger import Ledger
 from bot.operations.queries import Queries, words_of
 from bot.operations.rollout import Rollout
 from bot.operations.world import World
-from bot.ports import Permission, Transaction
+from bot.ports import Permission, Transaction, View
 
 
 class DeskService:
@@ -66,7 +68,11 @@ class DeskService:
         if isinstance(found, Decision):
             await self._audit_refusal(identity.user, found, origin)
             admins = [p.name for p in self._world.catalog.people_with(frozenset({"admin", "lead"}))]
-            todo = f"Ask {' or '.join(admins[:3])} to add you to the catalog." if admins else ""
+            # A guest, a bot or a deactivated account would be refused as well if it were listed.
+            is_unlisted = bool(found.clears.people)
+            todo = (
+                f"Ask {' or '.join(admins[:3])} to add you to the catalog." if admins and is_unlisted else ""
+            )
             raise Refused(found, found.reason, todo)
         return found
 
@@ -95,28 +101,29 @@ class DeskService:
             decision = Decision(Gate.CHANNEL, Answer.NO, problem)
             await self._audit_refusal(actor.name, decision, origin)
             raise Refused(decision, problem, f"Invite Shipbell to {channel}, then ask again.")
-        self._check_only(target.service, environment, wish)
-        now = self._world.clock.now()
+        wished = Operation(
+            number=0,
+            kind=kind,
+            service=service,
+            environment=environment,
+            requester=actor,
+            origin=origin,
+            wish=wish,
+            state=State.PREPARING,
+            created_at=self._world.clock.now(),
+            catalog_digest=self._world.catalog.digest,
+        )
+        async with self._world.store.view() as view:
+            earlier = await view.operation_by_request(origin.request_id) or await self._same(view, wished)
+        if earlier is None:
+            await check_wish(self._world, wished, target)
         async with self._world.store.transaction() as tx:
             earlier = await tx.operation_by_request(origin.request_id)
             if earlier is None:
-                earlier = await self._same(tx, kind, service, environment, wish, actor)
+                earlier = await self._same(tx, wished)
             if earlier is not None:
                 return earlier
-            operation = await tx.add_operation(
-                Operation(
-                    number=0,
-                    kind=kind,
-                    service=service,
-                    environment=environment,
-                    requester=actor,
-                    origin=origin,
-                    wish=wish,
-                    state=State.PREPARING,
-                    created_at=now,
-                    catalog_digest=self._world.catalog.digest,
-                )
-            )
+            operation = await tx.add_operation(wished)
             await self._ledger.audit(
                 tx,
                 actor.name,
@@ -129,23 +136,18 @@ class DeskService:
         self._poke()
         return operation
 
-    def _check_only(self, service: str, environment: str, wish: Wish) -> None:
-        if len(set(wish.only)) != len(wish.only):
-            raise UsageError(
-                "An instance is named twice in --only.",
-                f"Name each instance of {service} {environment} once.",
-            )
-
-    async def _same(
-        self, tx: Transaction, kind: Kind, service: str, environment: str, wish: Wish, actor: Actor
-    ) -> Operation | None:
+    async def _same(self, view: View, wished: Operation) -> Operation | None:
         """The open Operation that the same person asked for in the same words: a second Enter is no second deploy."""
-        open_ = await tx.operations(
-            states=frozenset(State) - FINAL, service=service, environment=environment, limit=100
+        open_ = await view.operations(
+            states=frozenset(State) - FINAL,
+            service=wished.service,
+            environment=wished.environment,
+            limit=100,
         )
         for operation in open_:
-            same_wish = replace(operation.wish, command="") == replace(wish, command="")
-            if operation.kind is kind and operation.requester.name == actor.name and same_wish:
+            same_wish = replace(operation.wish, command="") == replace(wished.wish, command="")
+            is_same = operation.kind is wished.kind and operation.requester.name == wished.requester.name
+            if is_same and same_wish:
                 return operation
         return None
 

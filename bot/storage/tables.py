@@ -192,6 +192,7 @@ outbox = Table(
     # Its turn: given when it becomes due and kept while it waits, so a card that changes all the time doesn't starve others.
     Column("turn", Number, nullable=False),
     Index("ix_outbox_turn", "turn", unique=True),
+    Index("ix_outbox_posted", "channel_id", "ts"),
 )
 
 leases = Table(

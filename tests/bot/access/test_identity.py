@@ -93,7 +93,7 @@ def test_an_unlisted_colleague_is_told_what_is_missing_and_whom_to_ask():
     assert no.gate is Gate.IDENTITY
     assert (
         no.reason
-        == "Newton is not in the catalog. The catalog has to list the Slack id U0NEW under `people`."
+        == "Newton is not in the catalog: it doesn't list the Slack id U0NEW under “people”."
     )
     assert no.clears == WhoMay(("lead",), ("lee",)), "no admin is listed, so the leads"
 

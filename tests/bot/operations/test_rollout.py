@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.catalog import OnFailure
-from bot.domain.errors import NotNow, UsageError
+from bot.domain.errors import NotNow, RefNotFound, UnknownWord, UsageError
 from bot.domain.operation import Choice, Kind, State
 from tests.support.operations import DANA, LEE, Office, a_catalog, an_office
 
@@ -251,9 +251,8 @@ class TestOtherKinds:
 
     async def test_rollback_with_nothing_before_says_so(self, office: Office) -> None:
         await office.deploy()
-        done = await office.settled(await office.ask(Kind.ROLLBACK))
-        assert done.state is State.FAILED
-        assert "no release before aaaaaaa" in done.outcome
+        with pytest.raises(UsageError, match="no release before aaaaaaa"):
+            await office.ask(Kind.ROLLBACK)
 
     async def test_rollback_takes_the_configuration_of_its_release(self, office: Office) -> None:
         first = await office.deploy()
@@ -296,14 +295,17 @@ class TestOtherKinds:
         assert len(done.plan.steps) == 12
         assert office.platform.calls == ["build aaaaaaa"]
 
-    async def test_an_unknown_ref_ends_it_with_the_nearest(self, office: Office) -> None:
-        done = await office.deploy(ref="mian")
-        assert done.state is State.FAILED
-        assert "There is no ref “mian”. Try main." in done.outcome
+    async def test_an_unknown_ref_begins_nothing_and_names_the_nearest(self, office: Office) -> None:
+        with pytest.raises(RefNotFound) as told:
+            await office.deploy(ref="mian")
+        assert str(told.value) == "There is no ref “mian”. Try main."
+        assert told.value.nearest == ("main",)
+        async with office.store.view() as view:
+            assert await view.operations() == []
 
-    async def test_an_unknown_instance_ends_it_with_those_there_are(self, office: Office) -> None:
+    async def test_an_unknown_instance_begins_nothing_and_names_those_there_are(self, office: Office) -> None:
         await office.deploy()
-        done = await office.settled(await office.ask(Kind.RESTART, only=("shop-9",)))
-        assert "It has shop-1, shop-2." in done.outcome
+        with pytest.raises(UnknownWord, match=r"It has shop-1, shop-2\."):
+            await office.ask(Kind.RESTART, only=("shop-9",))
         with pytest.raises(UsageError):
             await office.ask(Kind.RESTART, only=("shop-1", "shop-1"))

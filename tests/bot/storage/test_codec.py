@@ -166,7 +166,9 @@ def test_what_the_domain_does_not_declare_is_not_stored(changes: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    "words", [float("nan"), {1: "a"}, {"a": {1, 2}}, b"bytes", datetime.now(UTC)], ids=str
+    "words",
+    [float("nan"), {1: "a"}, {"a": {1, 2}}, b"bytes", datetime.now(UTC)],
+    ids=["nan", "number key", "set", "bytes", "time"],
 )
 def test_json_words_are_json(words: object) -> None:
     entry = AuditEntry(datetime.now(UTC), "dana", "effect", None, "", {"detail": words})

@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_outbox")),
     )
     op.create_index(op.f("ix_outbox_operation"), "outbox", ["operation"], unique=False)
+    op.create_index("ix_outbox_posted", "outbox", ["channel_id", "ts"], unique=False)
     op.create_index("ix_outbox_turn", "outbox", ["turn"], unique=True)
     op.create_table(
         "replicas",
