@@ -131,7 +131,7 @@ def _chosen(
             raise UnknownWord(
                 f"{target.service} has no instance {name} in {target.environment}.",
                 f"It has {', '.join(names)}.",
-                nearest_first(name, names)[:1],
+                nearest_first(name, [n for n in names if n not in only])[:1],
                 word=name,
                 kind="instance",
             )
