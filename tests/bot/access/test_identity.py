@@ -91,10 +91,7 @@ def test_an_account_that_is_not_one_of_us(who, reason):
 def test_an_unlisted_colleague_is_told_what_is_missing_and_whom_to_ask():
     no = identify(profile("U0NEW", name="Newton"))
     assert no.gate is Gate.IDENTITY
-    assert (
-        no.reason
-        == "Newton is not in the catalog: it doesn't list the Slack id U0NEW under “people”."
-    )
+    assert no.reason == "Newton is not in the catalog: it doesn't list the Slack id U0NEW under “people”."
     assert no.clears == WhoMay(("lead",), ("lee",)), "no admin is listed, so the leads"
 
 
