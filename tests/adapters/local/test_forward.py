@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.support.poll import until
 from tests.support.proxy_bench import CLOSE, OK, Bench, bench, get
 
 __all__ = ["bench"]
@@ -107,7 +108,7 @@ async def test_an_answer_is_passed_on_while_it_is_made(bench: Bench) -> None:
     go_on.set()
     assert await reader.readuntil(b"0\r\n\r\n") == b"1\r\nb\r\n0\r\n\r\n"
     writer.close()
-    await _until(lambda: bench.front.in_flight() == {"shop-1": 0})
+    await until(lambda: bench.front.in_flight() == {"shop-1": 0})
 
 
 async def test_an_old_client_gets_no_chunks(bench: Bench) -> None:
@@ -191,4 +192,4 @@ async def test_a_websocket_goes_through(bench: Bench) -> None:
         assert await reader.readexactly(5) == word.upper()
     assert bench.front.in_flight() == {"shop-1": 1}
     writer.close()
-    await _until(lambda: bench.front.in_flight() == {"shop-1": 0})
+    await until(lambda: bench.front.in_flight() == {"shop-1": 0})

@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+from tests.support.poll import until
 from tests.support.proxy_bench import CLOSE, OK, Bench, bench, get
 
 __all__ = ["bench"]
@@ -129,10 +130,10 @@ async def test_a_client_that_leaves_is_not_counted_any_more(bench: Bench) -> Non
     await bench.route(wait)
     _reader, writer = await bench.connect()
     writer.write(get())
-    await _until(lambda: bench.front.in_flight() == {"shop-1": 1})
+    await until(lambda: bench.front.in_flight() == {"shop-1": 1})
     writer.close()
     await asyncio.wait_for(left.wait(), 5)
-    await _until(lambda: bench.front.in_flight() == {"shop-1": 0})
+    await until(lambda: bench.front.in_flight() == {"shop-1": 0})
 
 
 async def test_half_a_body_is_never_taken_for_a_whole_one(bench: Bench) -> None:
@@ -148,9 +149,9 @@ async def test_half_a_body_is_never_taken_for_a_whole_one(bench: Bench) -> None:
     await bench.route(take)
     _reader, writer = await bench.connect()
     writer.write(get("/", "Transfer-Encoding: chunked", method="POST") + b"5\r\nhel")
-    await _until(lambda: len(bench.heads) == 1)
+    await until(lambda: len(bench.heads) == 1)
     writer.close()
-    await _until(lambda: bool(seen))
+    await until(lambda: bool(seen))
     assert seen == ["broken off"] or "0\\r\\n" not in seen[0]
 
 
@@ -175,7 +176,7 @@ async def test_draining_closes_idle_connections_and_counts_what_is_in_flight(ben
     slow = asyncio.create_task(bench.ask(get("/slow", CLOSE)))
     idle_reader, idle = await bench.connect()
     idle.write(get())
-    await _until(lambda: bench.front.in_flight() == {"shop-1": 1} and len(bench.heads) == 3)
+    await until(lambda: bench.front.in_flight() == {"shop-1": 1} and len(bench.heads) == 3)
     await idle_reader.readuntil(b"ok")
     bench.front.set_routes({"shop-1": (address, False)})
     await asyncio.wait_for(closed.wait(), 5)
@@ -199,7 +200,7 @@ async def test_what_is_in_flight_at_an_earlier_address_still_counts(bench: Bench
 
     await bench.route(wait)
     slow = asyncio.create_task(bench.ask(get("/", CLOSE)))
-    await _until(lambda: len(bench.heads) == 1)
+    await until(lambda: len(bench.heads) == 1)
     bench.front.set_routes({"shop-1": (await bench.upstream(bench.answering()), False)})
     assert bench.front.in_flight() == {"shop-1": 1}
     answer_now.set()
@@ -216,7 +217,7 @@ async def test_closing_lets_requests_in_flight_finish(bench: Bench) -> None:
     await bench.route(slow)
     _idle_reader, idle = await bench.connect()
     asking = asyncio.create_task(bench.ask(get()))
-    await _until(lambda: len(bench.heads) == 1)
+    await until(lambda: len(bench.heads) == 1)
     await bench.front.close(5.0)
     assert (await asking).endswith(b"ok")
     idle.close()
@@ -228,9 +229,3 @@ async def _closed_port() -> str:
     server.close()
     await server.wait_closed()
     return f"127.0.0.1:{port}"
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.01)
