@@ -1,7 +1,8 @@
 # Shared by the scripts beside it; sourced, not run. What it says goes to standard error.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-export PYTHONDONTWRITEBYTECODE=1
+# Bytecode is kept out of the tree, but kept: without it each start of the bot compiles for a second.
+export PYTHONPYCACHEPREFIX="$PWD/.venv/pycache"
 
 say() { printf '%s\n' "== $*" >&2; }
 

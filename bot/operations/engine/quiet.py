@@ -7,10 +7,11 @@ import logging
 from bot.operations.engine.settings import EngineSettings
 
 # What DBOS warns of and what is no news: runs that were cancelled because the engine closes; a server that lets nobody look
-# whether the database exists, which is found out a moment later anyway.
+# whether the database exists, which is found out a moment later anyway; workflows that are begun while they are being recovered.
 _NO_NEWS = (
     "Asyncio task cancelled for workflow or step",
     "Could not connect to postgres database to verify existence",
+    "Workflow already exists in queue",
 )
 
 
