@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ log = logging.getLogger(__name__)
 
 LEASE = 6.0
 """Seconds for which one heartbeat lets this replica act; others call it dead after 10 s of silence."""
+KEEP = timedelta(days=90)
+"""Finished requests and delivered messages of ended Operations are kept so long; Operations and audit for good."""
+_UPKEEP_EVERY = 6 * 3600.0
+
 EXIT_LEASE_LOST = 75
 """Exit status when the lease is lost: a supervisor should start the process again."""
 
@@ -176,6 +180,7 @@ async def _run(
         asyncio.create_task(made.catalogs.watch(), name="catalog"),
         asyncio.create_task(web.serve(), name="web"),
         asyncio.create_task(_watch_connection(chat, connected, began), name="connection"),
+        asyncio.create_task(_upkeep(made.store), name="upkeep"),
     }
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -213,6 +218,15 @@ async def _watch_connection(chat: Chat, connected: asyncio.Event, began: float) 
         else:
             connected.clear()
         await asyncio.sleep(0.1 if not said else 1.0)
+
+
+async def _upkeep(store: SqlStore) -> None:
+    while True:
+        try:
+            await store.upkeep.prune(KEEP)
+        except StorageError as error:
+            log.warning("old rows are not removed: %s", error)
+        await asyncio.sleep(_UPKEEP_EVERY)
 
 
 def _problems(engine: Engine, connected: asyncio.Event) -> Sequence[str]:
@@ -271,6 +285,15 @@ async def _catalog_refused(
                     created_at=now,
                 )
             )
+
+
+async def backup(settings: Settings, path: Path) -> None:
+    """A copy of the SQLite database, also while the bot runs. Raises StorageError: on PostgreSQL pg_dump does this."""
+    store = await open_store(settings.database_url)
+    try:
+        await store.upkeep.backup(path)
+    finally:
+        await store.close()
 
 
 # --- doctor

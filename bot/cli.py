@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     verb("schema", _schema, "print the catalog's JSON Schema")
     verb("doctor", _doctor, "try every connection, one line each")
     verb("migrate", _migrate, "bring the database's tables up to date")
+    found = verb("backup", _backup, "copy the SQLite database to a new file, also while the bot runs")
+    found.add_argument("file", type=Path)
     found = verb("manifest", _manifest, "print the Slack app's manifest")
     found.add_argument(
         "--command", action="append", default=[], metavar="NAME", help="a slash command; repeatable"
@@ -135,6 +137,12 @@ def _migrate(_: argparse.Namespace) -> int:
         settings.data.mkdir(parents=True, exist_ok=True)
     asyncio.run(migrate(settings.database_url))
     print("The tables are up to date.")
+    return 0
+
+
+def _backup(parsed: argparse.Namespace) -> int:
+    asyncio.run(app.backup(read(os.environ, needs_slack=False), parsed.file))
+    print(f"Copied to {parsed.file}.")
     return 0
 
 

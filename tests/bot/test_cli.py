@@ -80,6 +80,17 @@ def test_migrate_and_version(tmp_path: Path) -> None:
     assert shipbell("version").stdout.strip() == "0.1.0"
 
 
+def test_backup_copies_to_a_new_file_only(tmp_path: Path) -> None:
+    where = {"SHIPBELL_DATA": str(tmp_path / "data")}
+    assert shipbell("migrate", **where).returncode == 0
+    copy = tmp_path / "copy.sqlite"
+    assert shipbell("backup", str(copy), **where).returncode == 0
+    assert copy.stat().st_size > 0
+    again = shipbell("backup", str(copy), **where)
+    assert again.returncode == 1
+    assert "Traceback" not in again.stderr
+
+
 @pytest.mark.parametrize("words", [(), ("nonsense",), ("demo", "--port", "99999")])
 def test_wrong_words_are_status_2(words: tuple[str, ...]) -> None:
     done = shipbell(*words)
