@@ -35,9 +35,12 @@ def test_the_wheel_holds_the_three_packages_and_all_that_they_read(tmp_path: Pat
 def test_the_links_in_the_docs_lead_somewhere() -> None:
     broken: list[str] = []
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)}: {target}")
+        targets = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+        broken += [
+            f"{page.relative_to(ROOT)}: {target}"
+            for target in targets
+            if "://" not in target and not (page.parent / target).exists()
+        ]
     assert broken == []
 
 
