@@ -2,6 +2,7 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # Bytecode is kept out of the tree, but kept: without it each start of the bot compiles for a second.
+unset PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX="$PWD/.venv/pycache"
 
 say() { printf '%s\n' "== $*" >&2; }
