@@ -222,21 +222,20 @@ def _undo_kinds(before: Before, touched: set[StepKind]) -> tuple[StepKind, ...]:
 
 
 def rollback_choice(releases: Sequence[Release]) -> Release | None:
-    """The Release to go back to: the one before the first release of what runs now, with another Artifact.
+    """The Release to go back to; None when there is nothing before.
 
-    releases: of one Target, newest first. A second rollback goes further back, never forth again.
+    releases: of one Target, newest first. They are read as a stack: a deploy puts its Artifact on top, a rollback takes off
+    what lies above the one that it went back to. So a second rollback goes further back, never forth again.
     """
-    if not releases:
-        return None
-    current = releases[0].artifact.digest
-    first = max(
-        (i for i, r in enumerate(releases) if r.artifact.digest == current and r.kind is not Kind.ROLLBACK),
-        default=0,
-    )
-    for release in releases[first + 1 :]:
-        if release.artifact.digest != current:
-            return release
-    return None
+    stack: list[Release] = []
+    for release in reversed(releases):
+        digest = release.artifact.digest
+        if release.kind is Kind.ROLLBACK and any(r.artifact.digest == digest for r in stack):
+            while stack[-1].artifact.digest != digest:
+                stack.pop()
+        elif not stack or stack[-1].artifact.digest != digest:
+            stack.append(release)
+    return stack[-2] if len(stack) > 1 else None
 
 
 def what_changed(old: Plan, new: Plan) -> str:
