@@ -79,7 +79,7 @@ class Ledger:
                 await asyncio.sleep(0.01 * attempt)
         raise AssertionError("unreachable")
 
-    async def record(self, operation: Operation, record: StepRecord, detail: str = "") -> None:
+    async def record(self, operation: Operation, record: StepRecord) -> None:
         """Writes a Step's intent or outcome, and lets the card follow."""
         async with self._world.store.transaction() as tx:
             await tx.save_step(operation.number, record)
@@ -94,14 +94,6 @@ class Ledger:
                 {"seq": step.seq, "attempt": record.attempt, "phase": step.phase.value},
             )
             await self.touch_card(tx, operation)
-            if detail or record.log_tail:
-                await self.say(
-                    tx,
-                    operation,
-                    f"step:{operation.number}:{step.seq}:{record.attempt}",
-                    detail or record.outcome,
-                    record.log_tail,
-                )
 
     async def touch(self, number: int) -> None:
         """Has the card drawn again, from whatever is true by then."""
@@ -132,8 +124,10 @@ class Ledger:
         """Enqueues all that should be seen of this change."""
         await self.touch_card(tx, new)
         awaits = new.state is State.AWAITING_APPROVAL
-        if old is not None and old.state is State.AWAITING_APPROVAL and old.plan is not None:
-            await self._touch_prompt(tx, old)
+        if old is not None and old.plan is not None:
+            is_void = new.plan is not None and new.plan.hash != old.plan.hash
+            if _awaited(old) or (is_void and await tx.message(prompt_key(old)) is not None):
+                await self._touch_prompt(tx, old)
         if awaits and new.plan is not None and (old is None or old.plan != new.plan or not _awaited(old)):
             await self._touch_prompt(tx, new)
         if old is not None and old.question is not None and old.question != new.question:
@@ -141,8 +135,10 @@ class Ledger:
         if new.question is not None and (old is None or old.question != new.question):
             await self._touch_ask(tx, new, new.question.id)
         ended = new.is_final and (old is None or not old.is_final)
-        if ended and new.log_tail:
-            await self.say(tx, new, f"end:{new.number}", new.outcome, new.log_tail)
+        if new.log_tail and (old is None or old.log_tail != new.log_tail):
+            asked = new.question.text if new.question else ""
+            said = new.outcome or asked or new.undo_reason
+            await self.say(tx, new, f"log:{new.number}:{new.version}", said, new.log_tail)
         environment = self._world.catalog.environments.get(new.environment)
         if (
             ended

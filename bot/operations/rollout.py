@@ -26,7 +26,7 @@ from bot.domain.plan import Phase, StepKind
 from bot.domain.rollout import strategy_from, target_of, undo_steps
 from bot.operations.gates import may_still
 from bot.operations.ledger import Ledger
-from bot.operations.stepping import AbortHeard, Brought, StepFailure, Stepper
+from bot.operations.stepping import AbortHeard, Brought, StepFailure, Stepper, told
 from bot.operations.world import World
 from bot.ports import Transaction
 
@@ -167,7 +167,7 @@ class Rollout:
                             if instance is not None
                             else ()
                         )
-                        raise StepFailure(f"{problem} while it was watched after the rollout.", lines)
+                        raise StepFailure(f"While it was watched after the rollout: {problem}", lines)
                 if operation.number in self._world.signals.aborts:
                     raise AbortHeard
                 if self._world.clock.now() >= operation.verify_until and not any(unwell.values()):
@@ -352,14 +352,15 @@ class Rollout:
 
 
 def _problem(seen: Instance | None, name: str) -> str:
+    """A sentence on what is wrong with a watched Instance; empty when all is well."""
     if seen is None or seen.state is InstanceState.ABSENT:
-        return f"{name} disappeared"
+        return f"{name} disappeared."
     if seen.state is InstanceState.CRASHED:
-        return f"{name} crashed ({seen.reason or 'no reason is known'})"
+        return told(name, "crashed", seen.reason)
     if seen.restarts > 0:
-        return f"{name} crashed and was restarted ({seen.reason or 'no reason is known'})"
+        return told(name, "crashed and was restarted", seen.reason)
     if seen.healthy is False:
-        return f"{name} was not healthy" + (f" ({seen.reason})" if seen.reason else "")
+        return told(name, "was not healthy", seen.reason)
     return ""
 
 

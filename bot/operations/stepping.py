@@ -200,9 +200,7 @@ class Stepper:
             if seen is None:
                 return None
             if seen.state is InstanceState.CRASHED:
-                raise StepFailure(
-                    f"{name} crashed while it started: {seen.reason or 'no reason is known'}.", seen.log_tail
-                )
+                raise StepFailure(told(name, "crashed while it started", seen.reason), seen.log_tail)
             if seen.state is not InstanceState.RUNNING:
                 return None
             return seen if seen.healthy or health.kind is HealthKind.NONE else None
@@ -211,11 +209,8 @@ class Stepper:
         if await self._until(well, health.start_within, record) is None:
             seen = (await self._seen(record)).get(name)
             lines = await self._insist(lambda: self._runtime.logs(self._target, name, 20), record)
-            raise StepFailure(
-                f"{name} did not get healthy within {_seconds(health.start_within)}"
-                + (f": {seen.reason}." if seen and seen.reason else "."),
-                lines,
-            )
+            what = f"did not get healthy within {_seconds(health.start_within)}"
+            raise StepFailure(told(name, what, seen.reason if seen else ""), lines)
         return f"healthy after {time.monotonic() - began:.1f} s"
 
     async def _enable(self, effect: Effect, record: StepRecord, resumed: bool) -> str:
@@ -316,6 +311,15 @@ class Stepper:
         return replace(
             record, state=state, outcome=outcome, log_tail=tuple(log_tail)[-20:], ended_at=self._now()
         )
+
+
+def told(name: str, what: str, reason: str) -> str:
+    """One sentence about an Instance: the runtime's own where it is one already (`shop-1 ended with exit status 3.`), else what
+    we saw, with its reason."""
+    reason = reason.strip().rstrip(".")
+    if reason.startswith(f"{name} "):
+        return f"{reason}."
+    return f"{name} {what}: {reason}." if reason else f"{name} {what}."
 
 
 def _short(digest: str | None) -> str:

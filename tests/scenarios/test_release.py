@@ -61,7 +61,7 @@ async def test_a_version_that_crashes_is_undone_under_load(company: Company) -> 
     assert done.state is State.ROLLED_BACK
     assert sent.lost == []
     assert await company.running() == before
-    card = await dana.wait_for(lambda m: "#2" in m["plain"] and "crashed" in m["plain"], "#test-env")
+    card = await dana.wait_for(lambda m: "#2" in m["plain"] and "exit status 3" in m["plain"], "#test-env")
     assert "Abort" not in card["plain"]
 
 

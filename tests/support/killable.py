@@ -48,10 +48,10 @@ def name_of(record: StepRecord) -> str:
 def around_records() -> None:
     write = Ledger.record
 
-    async def record(self: Ledger, operation: Operation, record: StepRecord, detail: str = "") -> None:
+    async def record(self: Ledger, operation: Operation, record: StepRecord) -> None:
         if record.state in (StepState.DONE, StepState.FAILED):
             reached(f"effected:{name_of(record)}")
-        await write(self, operation, record, detail)
+        await write(self, operation, record)
         reached(f"{'intended' if record.state is StepState.INTENDED else 'recorded'}:{name_of(record)}")
 
     Ledger.record = record  # type: ignore[method-assign]

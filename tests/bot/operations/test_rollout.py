@@ -110,7 +110,7 @@ async def test_an_instance_that_dies_while_it_is_watched_is_undone(tmp_path: Pat
         )
         done = await office.settled(second)
         assert done.state is State.ROLLED_BACK
-        assert "shop-2 crashed and was restarted (exit status 9)" in done.outcome
+        assert "shop-2 crashed and was restarted: exit status 9." in done.outcome
         assert office.platform.versions_of("shop@test")["shop-2"] == "a running enabled"
 
 
