@@ -185,7 +185,12 @@ def undo_steps(plan: Plan, records: Iterable[StepRecord], scope: str) -> tuple[S
     batch = 0
     for name in reversed(plan.instances):
         mine = by_instance.get(name, [])
-        touched = {r.step.kind for r in mine if r.state not in (StepState.PENDING, StepState.SKIPPED)}
+        # An attempt that a person had begun anew or skipped left its marks all the same.
+        touched = {
+            r.step.kind
+            for r in mine
+            if r.attempt > 0 or r.state not in (StepState.PENDING, StepState.SKIPPED)
+        }
         unfinished = any(r.state in (StepState.PENDING, StepState.INTENDED, StepState.FAILED) for r in mine)
         skipped = any(r.state is StepState.SKIPPED for r in mine)
         if not touched - {StepKind.CHECK} or (scope == "unfinished" and not unfinished and not skipped):
