@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.domain.catalog import Configuration, OnFailure, Target
+from bot.domain.errors import AdapterError
 from bot.domain.instances import Instance, InstanceState
 from bot.domain.operation import (
     RELEASES,
@@ -41,17 +42,22 @@ class Rollout:
         self._world = world
         self._ledger = ledger
 
-    async def run(self, number: int) -> None:
-        """Moves the Operation until it is settled or asks. Raises LeaseLost and StorageError, which end this run only."""
+    async def run(self, number: int, leg: int | None = None) -> None:
+        """Moves the Operation until it is settled or asks. leg: the one that this workflow was begun for; another leg is another
+        workflow's, also when an answer was faster than the end of the one that asked. Raises LeaseLost and StorageError, which
+        end this run only."""
         while True:
             operation = await self._ledger.load(number)
-            if operation.plan is None:
+            if operation.plan is None or (leg is not None and operation.leg != leg):
                 return
+            # The row decides: an answer may have been given at another replica, which could take no signal away here.
+            if operation.abort_by and operation.state in (State.ROLLING_OUT, State.VERIFYING):
+                self._world.signals.aborts.add(number)
+            else:
+                self._world.signals.aborts.discard(number)
             configuration = await self._configuration(operation)
             target = target_of(operation.plan, configuration)
             stepper = Stepper(self._world, self._ledger, operation, target, await self._brought(operation))
-            if operation.abort_by and operation.state in (State.ROLLING_OUT, State.VERIFYING):
-                self._world.signals.aborts.add(number)
             match operation.state:
                 case State.ROLLING_OUT:
                     await self._forward(operation, stepper)
@@ -161,11 +167,8 @@ class Rollout:
                     certain = problem and (unwell[name] >= 3 or not _may_recover(seen.get(name)))
                     if certain:
                         instance = seen.get(name)
-                        lines = instance.log_tail if instance else ()
-                        lines = lines or tuple(
-                            await self._world.runtime_of(target.kind).logs(target, name, 20)
-                            if instance is not None
-                            else ()
+                        lines = (instance.log_tail if instance else ()) or await self._last_lines(
+                            target, name
                         )
                         raise StepFailure(f"While it was watched after the rollout: {problem}", lines)
                 if operation.number in self._world.signals.aborts:
@@ -181,8 +184,15 @@ class Rollout:
             return
         await self._settle(operation)
 
+    async def _last_lines(self, target: Target, instance: str) -> tuple[str, ...]:
+        """What it wrote last; nothing where that can't be read, since the failure itself is what has to be told."""
+        try:
+            return tuple(await self._world.runtime_of(target.kind).logs(target, instance, 20))
+        except AdapterError:
+            return ()
+
     async def _settle(self, operation: Operation) -> None:
-        """Success: the Release is written in the same transaction."""
+        """Success: the Release is written in the same transaction. An abort that only its row knows yet asks instead."""
         now = self._world.clock.now()
 
         async def release(tx: Transaction, op: Operation) -> None:
@@ -203,13 +213,14 @@ class Rollout:
         records = await self._ledger.steps(operation.number)
         skipped = sorted({r.step.instance for r in records if r.state is StepState.SKIPPED})
         outcome = f"Skipped: {', '.join(skipped)}; out of traffic until the next deploy." if skipped else ""
-        self._world.signals.aborts.discard(operation.number)
-        await self._ledger.change(
+        saved = await self._ledger.change(
             operation.number,
-            lambda op: op.moved(State.SUCCEEDED, now, outcome=outcome, abort_by=None),
+            lambda op: None if op.abort_by else op.moved(State.SUCCEEDED, now, outcome=outcome),
             summary="succeeded",
             also=release,
         )
+        if saved.abort_by and not saved.is_final:
+            await self._ask_abort(operation)
 
     # --- failure and abort
 

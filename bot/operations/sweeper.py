@@ -36,6 +36,12 @@ def rollout_id(operation: Operation) -> str:
     return f"op-{operation.number}-leg-{operation.leg}"
 
 
+def _prepared_by(workflow_id: str) -> int | None:
+    """The Operation's number in the id of a prepare workflow."""
+    number = workflow_id.removeprefix("op-").removesuffix("-prepare")
+    return int(number) if workflow_id.endswith("-prepare") and number.isdigit() else None
+
+
 class Workflows:
     """The two workflows, as the engine runs them; what fails unforeseen asks a person instead of hanging."""
 
@@ -62,7 +68,8 @@ class Workflows:
     async def rollout(self, argument: dict[str, Json]) -> None:
         number = int(str(argument["operation"]))
         try:
-            await self._rollout.run(number)
+            leg = argument.get("leg")
+            await self._rollout.run(number, leg if isinstance(leg, int) else None)
         except (LeaseLost, StorageError):
             raise
         except Exception as error:
@@ -132,12 +139,16 @@ class Sweeper:
         await self._take_over()
         async with self._world.store.view() as view:
             operations = list(await view.operations(states=_OPEN, limit=5000, newest_first=False))
-        aborting = {
-            op.number for op in operations if op.abort_by and op.state in _ROLLING | {State.PREPARING}
-        }
-        aborting -= {op.number for op in operations if op.state is State.UNDOING}
-        self._world.signals.aborts |= aborting
+        aborting = {op.number for op in operations if op.abort_by and op.state in _ROLLING - {State.UNDOING}}
         open_ids = {prepare_id(op) for op in operations} | {rollout_id(op) for op in operations}
+        # One that was aborted while it was prepared has ended; its workflow may still wait for a build here.
+        aborting |= {
+            number
+            for number in map(_prepared_by, self._engine.running())
+            if number is not None and f"op-{number}-prepare" not in open_ids
+        }
+        self._world.signals.aborts.clear()
+        self._world.signals.aborts.update(aborting)
         self._begun = {key: at for key, at in self._begun.items() if key in open_ids}
         for operation in operations:
             await self._one(operation)
@@ -164,7 +175,7 @@ class Sweeper:
                 return
             logger.error("the workflow %s ended before its operation: it begins anew", workflow_id)
             await self._engine.forget(workflow_id)
-        await self._engine.start(name, workflow_id, {"operation": operation.number})
+        await self._engine.start(name, workflow_id, {"operation": operation.number, "leg": operation.leg})
         self._begun[workflow_id] = time.monotonic()
 
     async def _turn(self, operation: Operation) -> None:
