@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.catalog import Configuration, OnFailure, Target
@@ -32,6 +33,8 @@ from bot.operations.world import World
 from bot.ports import Transaction
 
 FAILURE_CHOICES = (Choice.RETRY, Choice.SKIP, Choice.ROLL_BACK, Choice.STOP_HERE)
+WATCHED_CHOICES = (Choice.RETRY, Choice.ROLL_BACK, Choice.STOP_HERE)
+"""After a failure in the bake time: an Instance that gets traffic can't be left out as it is."""
 ABORT_CHOICES = (Choice.STOP_HERE, Choice.ROLL_BACK, Choice.CARRY_ON)
 UNDO_CHOICES = (Choice.RETRY, Choice.STOP_HERE)
 _OPEN_STEP = frozenset({StepState.PENDING, StepState.INTENDED, StepState.FAILED})
@@ -170,7 +173,9 @@ class Rollout:
                         lines = (instance.log_tail if instance else ()) or await self._last_lines(
                             target, name
                         )
-                        raise StepFailure(f"While it was watched after the rollout: {problem}", lines)
+                        failure = StepFailure(f"While it was watched after the rollout: {problem}", lines)
+                        await self._mark(operation, name, failure)
+                        raise failure
                 if operation.number in self._world.signals.aborts:
                     raise AbortHeard
                 if self._world.clock.now() >= operation.verify_until and not any(unwell.values()):
@@ -183,6 +188,16 @@ class Rollout:
             await self._ask_abort(operation)
             return
         await self._settle(operation)
+
+    async def _mark(self, operation: Operation, instance: str, failure: StepFailure) -> None:
+        """Its last Step failed after all: so people see it, a retry begins this Instance anew, and “stop here” takes it back."""
+        mine = [r for r in await self._ledger.steps(operation.number) if r.step.phase is Phase.FORWARD]
+        last = [r for r in mine if r.step.instance == instance][-1:]
+        for record in last:
+            failed = replace(
+                record, state=StepState.FAILED, outcome=failure.reason, log_tail=failure.log_tail[-20:]
+            )
+            await self._ledger.record(operation, failed)
 
     async def _last_lines(self, target: Target, instance: str) -> tuple[str, ...]:
         """What it wrote last; nothing where that can't be read, since the failure itself is what has to be told."""
@@ -228,7 +243,8 @@ class Rollout:
         assert operation.plan is not None
         policy = strategy_from(operation.plan.strategy).on_failure
         if policy is OnFailure.ASK:
-            await self._ask(operation, "failure", failure.reason, FAILURE_CHOICES, failure.log_tail)
+            choices = WATCHED_CHOICES if operation.state is State.VERIFYING else FAILURE_CHOICES
+            await self._ask(operation, "failure", failure.reason, choices, failure.log_tail)
             return
         now = self._world.clock.now()
         if policy is OnFailure.STOP:

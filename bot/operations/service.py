@@ -331,7 +331,7 @@ class DeskService:
                     text = op.question.text if op.question else ""
                     return op.moved(State.FAILED, now, question=None, outcome=f"{text} Stopped by {who}.")
                 state = State(op.asked_from or State.ROLLING_OUT)
-                if choice is Choice.SKIP:
+                if choice is Choice.SKIP or (renewed and state is State.VERIFYING):
                     state = State.ROLLING_OUT
                 return op.moved(
                     state, now, question=None, abort_by=None, leg=op.leg + 1, log_tail=(), asked_from=""
