@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except ShipbellError as error:
         _say(str(error))
+        for text in error.nearest[:3]:
+            print(f"    {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -55,7 +55,7 @@ async def _demo(data: Path, port: int, load: bool, told: asyncio.Event) -> int:
     for child in (earlier_bot, workspace):
         await asyncio.to_thread(child.end_earlier)
     try:
-        info = await _start_workspace(workspace, data, told)
+        info = await _start_workspace(workspace, data, port, told)
         bot = Child("bot", ("bot.cli", "serve"), _bot_environment(data, catalog, info), data)
         async with _kept_running(bot):
             await _ready(bot, data, told)
@@ -92,7 +92,7 @@ def _workspace_words(data: Path, port: int) -> tuple[str, ...]:
     )
 
 
-async def _start_workspace(workspace: Child, data: Path, told: asyncio.Event) -> dict[str, Any]:
+async def _start_workspace(workspace: Child, data: Path, port: int, told: asyncio.Event) -> dict[str, Any]:
     written = data / "workspace" / "workspace.json"
     written.unlink(missing_ok=True)
     (data / "workspace").mkdir(exist_ok=True)
@@ -104,11 +104,12 @@ async def _start_workspace(workspace: Child, data: Path, told: asyncio.Event) ->
             while time.monotonic() < until:
                 _stop_if(told)
                 if ended.done():
-                    raise DemoError(
-                        f"The workspace did not start: {workspace.last_lines(1)}",
-                        "Is the port taken? Try another.",
-                        ["shipbell demo --port 0"],
-                    )
+                    said = workspace.last_lines(1)
+                    if "already in use" in said:
+                        raise DemoError(
+                            f"The port {port} is in use.", "Take another, or any.", ["shipbell demo --port 0"]
+                        )
+                    raise DemoError(f"The workspace did not start: {said}")
                 with contextlib.suppress(OSError, ValueError, httpx.HTTPError):
                     info: dict[str, Any] = json.loads(written.read_text())
                     if (await client.get(f"{info['url']}/control/health")).status_code == 200:
