@@ -10,7 +10,7 @@ from commands.spec import OPERATION, REASON, Call, Spec
 
 async def run(parsed: Abort, call: Call) -> Reply:
     operation = await call.desk.abort(parsed.operation, call.actor, call.origin, reason=parsed.reason)
-    said = "Stopped." if operation.is_final else "It stops at the next safe point and asks how to go on."
+    said = "" if operation.is_final else "It stops at the next safe point and asks how to go on."
     return became(operation, said, call)
 
 

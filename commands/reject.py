@@ -10,7 +10,7 @@ from commands.spec import OPERATION, REASON, Call, Spec
 
 async def run(parsed: Reject, call: Call) -> Reply:
     operation = await call.desk.reject(parsed.operation, call.actor, call.origin, reason=parsed.reason)
-    return became(operation, "Rejected.", call)
+    return became(operation, "", call)
 
 
 SPEC: Spec[Reject] = Spec(

@@ -30,7 +30,8 @@ async def request(kind: Kind, service: str, environment: str, wish: Wish, call: 
 def became(operation: Operation, said: str, call: Call) -> Reply:
     """The answer to a word about an Operation: what was said, and where it is now."""
     tone = _TONES.get(operation.state, Tone.PLAIN)
-    headline = f"{said} {icon(operation)} #{operation.number} {state(operation)}: {what(operation)}."
+    now = f"{icon(operation)} #{operation.number} {state(operation)}: {what(operation)}."
+    headline = f"{said} {now}" if said else now
     sections = _where(operation, call)
     if operation.outcome and operation.state in FINAL:
         sections = (Paragraph(escape(operation.outcome)), *sections)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.artifact import Artifact
+from bot.domain.artifact import Artifact, CommitRange
 from bot.domain.catalog import Configuration, Target
-from bot.domain.errors import RefNotFound, UsageError
+from bot.domain.errors import AdapterError, RefNotFound, UsageError
 from bot.domain.operation import Kind, Operation, Release, State
 from bot.domain.plan import Plan
 from bot.domain.rollout import make_plan, nearest_first, rollback_choice
@@ -109,6 +109,19 @@ async def _artifact_of(world: World, service: str, ref: str) -> Artifact:
             f"Operation {ref} {what}.", f"`history {service}` lists those that did.", [f"history {service}"]
         )
     return found.artifact
+
+
+async def commits_between(
+    world: World, name: str, before: Artifact | None, after: Artifact | None
+) -> CommitRange | None:
+    """What a release brings, for people to read; None where it can't be told: it is no part of what is done."""
+    if before is None or after is None or before.digest == after.digest:
+        return None
+    service = world.service(name)
+    try:
+        return await world.source_of(service).between(service.source, before.revision.sha, after.revision.sha)
+    except (AdapterError, RefNotFound):
+        return None
 
 
 async def wanted_instances(world: World, target: Target) -> tuple[int, str]:

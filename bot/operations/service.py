@@ -164,6 +164,7 @@ class DeskService:
     ) -> Operation:
         operation = await self._ledger.load(number)
         await self._may_answer("approve", operation, actor, origin)
+        await self._not_said_before(operation, actor)
         self._awaits(operation, "approve", plan_hash)
         return await self._decided(operation, actor, origin, plan_hash, True, reason)
 
@@ -230,19 +231,32 @@ class DeskService:
         self._poke()
         return saved
 
+    async def _not_said_before(self, operation: Operation, actor: Actor) -> None:
+        """A second click by the same person is told what the first one did, also when it did all that was needed."""
+        if operation.plan is None or operation.state in (State.AWAITING_APPROVAL, State.REJECTED):
+            return
+        async with self._world.store.view() as view:
+            given = await view.approvals(operation.number)
+        if any(a.yes and a.actor == actor.name and a.plan_hash == operation.plan.hash for a in given):
+            raise NotNow(f"You approved #{operation.number} already, and {words_of(operation)}.")
+
     def _awaits(self, operation: Operation, verb: str, plan_hash: str | None) -> None:
         """Raises NotNow, with the reason, when the Operation waits for no approval or for one of another Plan."""
         number = operation.number
+        done = f"{verb}d" if verb[-1] == "e" else f"{verb}ed"
+        if operation.state is State.PREPARING:
+            raise NotNow(f"#{number} can't be {done} yet: {words_of(operation)}.")
         if operation.state is not State.AWAITING_APPROVAL or operation.plan is None:
+            if verb == "approve" and not operation.is_final:
+                raise NotNow(f"#{number} needs no approval any more: {words_of(operation)}.")
+            open_ = not operation.is_final
             raise NotNow(
-                f"#{number} can't be {verb}{'d' if verb[-1] == 'e' else 'ed'} now: {words_of(operation)}."
+                f"#{number} can't be {done} any more: {words_of(operation)}.",
+                "You can still abort it." if open_ else "",
+                [f"abort #{number}"] if open_ else [],
             )
         if operation.approve_by is not None and self._world.clock.now() >= operation.approve_by:
-            raise NotNow(
-                f"#{number} can't be {verb}{'d' if verb[-1] == 'e' else 'ed'} any more: its time ran out.",
-                "Ask for it again.",
-                [operation.wish.command] if operation.wish.command else [],
-            )
+            raise NotNow(f"#{number} can't be {done} any more: its time ran out.", "Ask for it again.")
         if plan_hash is not None and not operation.plan.hash.startswith(plan_hash):
             raise NotNow(
                 f"The plan of #{number} changed after you saw it, so your answer doesn't count for it.",

@@ -19,7 +19,7 @@ from bot.domain.plan import Plan
 from bot.domain.rollout import what_changed
 from bot.operations.gates import approvals_needed, may_still
 from bot.operations.ledger import Ledger
-from bot.operations.planning import current_release, work_out
+from bot.operations.planning import commits_between, current_release, work_out
 from bot.operations.world import World
 from bot.ports import Transaction
 
@@ -75,6 +75,11 @@ class Turns:
         moved_on = await self._moved_on(operation)
         now = self._world.clock.now()
         release = await current_release(self._world, operation.service, operation.environment)
+        # Another Operation may have gone first: what this one follows, and the commits between, are told anew.
+        before = release.artifact if release else operation.previous
+        commits = operation.commits
+        if before != operation.previous:
+            commits = await commits_between(self._world, operation.service, before, operation.artifact)
         asks_again = bool(note) and approvals_needed(self._world, operation) > 0
 
         async def rows(tx: Transaction, op: Operation) -> None:
@@ -99,6 +104,8 @@ class Turns:
                     now,
                     plan=plan,
                     plan_note=f"{note} Approvals given before are void.",
+                    previous=before,
+                    commits=commits,
                     approve_by=now + rule.expires if rule else None,
                 )
             return op.moved(
@@ -107,7 +114,8 @@ class Turns:
                 plan=plan if note else op.plan,
                 plan_note=" ".join(filter(None, (note, moved_on))),
                 leg=op.leg + 1,
-                previous=release.artifact if release else op.previous,
+                previous=before,
+                commits=commits,
             )
 
         summary = f"planned again: {note}" if note else "its turn has come"

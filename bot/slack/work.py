@@ -25,6 +25,7 @@ from bot.slack.views.buttons import LINK, OPEN_DEPLOY, REJECT
 from bot.slack.views.modals import Place, deploy_modal, reject_modal
 from bot.slack.views.text import esc
 from commands.dispatch import Dispatcher, Invocation
+from commands.show import state
 
 log = logging.getLogger(__name__)
 STALE = timedelta(minutes=15)
@@ -155,7 +156,7 @@ class Worker:
         except ShipbellError as error:
             return error_reply(error)
         if operation.state is not State.AWAITING_APPROVAL:
-            return Reply(f"#{number} doesn't wait for approval any more.", Tone.WAIT)
+            return Reply(f"#{number} {state(operation)}, so there is nothing to reject.", Tone.WAIT)
         place = Place(None if incoming.is_home else incoming.channel, incoming.thread_ts, number)
         if await self._answers.open(trigger_id, reject_modal(operation, place)):
             return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tests.support.workspace import Person, until
@@ -35,6 +36,20 @@ async def press(person: Person, label: str, answer: Json, channel: str = "#deplo
     """Presses a button on an answer, and waits for what it is answered."""
     control = person.control(label, answer)
     return await answer_to(person, lambda: person.press(control), channel, answer.get("thread_ts"))
+
+
+def shown(message: Mapping[str, Any]) -> str:
+    """A message as it is read, with what differs from run to run made the same: times, spans, and commits that are versions' own."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC|\b\d\d:\d\d UTC", "NOW", str(message["plain"]))
+    text = re.sub(r"\b(in|after) (?:\d+ min )?\d+ s\b", r"\1 N s", text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "URL", text)
+    return re.sub(r"\b[0-9a-f]{7}\b", "SHA", text)
+
+
+def buttons(message: Mapping[str, Any]) -> list[str]:
+    """The labels of the buttons that it has."""
+    rows = [block["elements"] for block in message.get("blocks") or [] if block["type"] == "actions"]
+    return [element["text"]["text"] for row in rows for element in row]
 
 
 async def _whispers(person: Person, channel: str, thread: str | None) -> list[Json]:

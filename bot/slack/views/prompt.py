@@ -11,7 +11,7 @@ from bot.slack.views.buttons import approval_buttons
 from bot.slack.views.changes import commits, versions
 from bot.slack.views.planned import plan_line, warnings
 from bot.slack.views.text import clock, esc, mention, mentions, who
-from bot.slack.views.words import name_or_mention, title, yes_by
+from bot.slack.views.words import stopped_words, title, yes_by
 
 
 def prompt(snapshot: Snapshot, key: str | None = None, plan_hash: str | None = None) -> Message:
@@ -24,6 +24,7 @@ def prompt(snapshot: Snapshot, key: str | None = None, plan_hash: str | None = N
     blocks = [
         header(f"{mark} Approve? {title(operation)}" if applies else f"{mark} {title(operation)}"),
         section(text),
+        section(f"⚠️ {esc(operation.plan_note)}") if applies and operation.plan_note else None,
         section("\n".join(line for line in (versions(operation), commits(operation.commits, 10)) if line))
         if not changed
         else None,
@@ -63,13 +64,7 @@ def _settled(snapshot: Snapshot, changed: bool) -> str:
         return "*It is planned again*" + _because(operation.plan_note)
     yes = yes_by(snapshot)
     if operation.state is State.ABORTED and len(yes) < max(1, snapshot.approvals_needed):
-        by = name_or_mention(operation.abort_by, snapshot)
-        return (
-            "*Aborted*"
-            + (f" by {by}" if by else "")
-            + " before it was approved"
-            + _because(operation.outcome)
-        )
+        return stopped_words("Aborted", snapshot)
     if yes:
         return f"*Approved* by {', '.join(yes)}"
     return "*No longer waits for approval*" + _because(operation.outcome)

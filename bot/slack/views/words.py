@@ -197,8 +197,21 @@ def _rolled_back(snapshot: Snapshot) -> str:
 
 
 def _aborted(snapshot: Snapshot) -> str:
-    by = name_or_mention(snapshot.operation.abort_by, snapshot)
-    return "*Stopped*" + (f" by {by}" if by else "") + _outcome(snapshot)
+    return stopped_words("Stopped", snapshot)
+
+
+def stopped_words(verb: str, snapshot: Snapshot) -> str:
+    """`*Stopped* by @dana (wrong day). Nothing was touched.`: the outcome begins with whoever it was, who is not named twice."""
+    operation = snapshot.operation
+    by = name_or_mention(operation.abort_by, snapshot)
+    outcome = clip_plain(operation.outcome, 600)
+    for named in (f"Aborted by {operation.abort_by}", f"Stopped by {operation.abort_by}"):
+        if by and outcome.startswith(named):
+            rest = outcome.removeprefix(named).strip()
+            return f"*{verb}* by {by}{' ' if rest.startswith('(') else ''}{esc(rest)}"
+    if outcome.startswith("Stopped by "):
+        return f"*{verb}* {esc(outcome.removeprefix('Stopped '))}"
+    return f"*{verb}*" + (f" by {by}" if by else "") + (f"\n{esc(outcome)}" if outcome else "")
 
 
 def _rejected(snapshot: Snapshot) -> str:
