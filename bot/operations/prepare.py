@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from bot.domain.artifact import FINISHED_BUILD, Artifact, BuildReport, BuildState, Revision
-from bot.domain.catalog import Configuration, Target
-from bot.domain.errors import AdapterError, RefNotFound, ShipbellError, StorageError, TemporaryError
+from bot.domain.catalog import Configuration
+from bot.domain.errors import (
+    AdapterError,
+    LeaseLost,
+    RefNotFound,
+    ShipbellError,
+    StorageError,
+    TemporaryError,
+)
 from bot.domain.operation import Kind, Operation, State, StepRecord
 from bot.domain.plan import Plan
 from bot.operations.gates import approvals_needed
@@ -17,6 +27,8 @@ from bot.operations.ledger import Ledger
 from bot.operations.planning import choose, current_release, known_artifact, work_out
 from bot.operations.world import World
 from bot.ports import Transaction
+
+T = TypeVar("T")
 
 
 class BuildFailure(ShipbellError):
@@ -37,11 +49,12 @@ class Prepare:
         the Build is found again by its key."""
         operation = await self._ledger.load(number)
         if operation.state is not State.PREPARING:
+            await self._cancel_build(operation)
             return
         try:
             await self._prepare(operation)
-        except StorageError:
-            raise
+        except (LeaseLost, StorageError):
+            raise  # no outcome: this run ends, and whoever may act carries on
         except ShipbellError as error:
             if isinstance(error, TemporaryError):
                 self._world.fence()
@@ -55,17 +68,27 @@ class Prepare:
             artifact = await self._artifact(operation)
             if artifact is None:
                 return  # aborted while it was built
-        plan = await self._insist_plan(operation, target, artifact, chosen.configuration)
-        await self._planned(operation.number, plan, artifact)
+        plan = await self._insist(
+            lambda: work_out(self._world, operation, target, artifact, chosen.configuration)
+        )
+        await self._planned(operation.number, plan, artifact, chosen.configuration)
 
-    async def _insist_plan(
-        self, operation: Operation, target: Target, artifact: Artifact | None, configuration: Configuration
-    ) -> Plan:
+    async def _cancel_build(self, operation: Operation) -> None:
+        """An abort ends the Operation at once; a crash right after it must not leave its Build to run for nobody."""
+        service = self._world.catalog.services.get(operation.service)
+        if operation.state is State.ABORTED and operation.plan is None and operation.build_key and service:
+            self._world.fence()
+            with contextlib.suppress(AdapterError):
+                await self._world.builder_of(service).cancel(operation.build_key)
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Calls another system, again while it fails for a time only; after `patience.temporary` seconds it's a failure."""
         deadline = time.monotonic() + self._world.patience.temporary
         pause = self._world.patience.poll
         while True:
+            self._world.checkpoint()
             try:
-                return await work_out(self._world, operation, target, artifact, configuration)
+                return await call()
             except TemporaryError:
                 if time.monotonic() >= deadline:
                     raise
@@ -81,7 +104,8 @@ class Prepare:
         if revision is None:
             ref = operation.wish.ref
             try:
-                revision = await self._world.source_of(service).resolve(service.source, ref)
+                source = self._world.source_of(service)
+                revision = await self._insist(lambda: source.resolve(service.source, ref))
             except RefNotFound:
                 known = await known_artifact(self._world, operation.service, ref) if ref else None
                 if known is None:
@@ -153,7 +177,9 @@ class Prepare:
 
     # --- the Plan
 
-    async def _planned(self, number: int, plan: Plan, artifact: Artifact | None) -> None:
+    async def _planned(
+        self, number: int, plan: Plan, artifact: Artifact | None, configuration: Configuration
+    ) -> None:
         operation = await self._ledger.load(number)
         release = await current_release(self._world, operation.service, operation.environment)
         commits = None
@@ -165,13 +191,11 @@ class Prepare:
                 )
             except (AdapterError, RefNotFound):
                 commits = None  # the card goes without them: they are no part of what is done
-        rule = self._approval_time(operation)
 
         async def rows(tx: Transaction, op: Operation) -> None:
             if artifact is not None:
                 await tx.put_artifact(artifact)
-            target = self._world.target(op.service, op.environment)
-            await tx.put_configuration(target.configuration)
+            await tx.put_configuration(configuration)
             await tx.drop_steps(number)
             await tx.put_steps(number, [StepRecord(step) for step in plan.steps])
 
@@ -185,6 +209,7 @@ class Prepare:
             else:
                 state = State.QUEUED
             now = self._world.clock.now()
+            rule = self._approval_time(op)
             return op.moved(
                 state,
                 now,
