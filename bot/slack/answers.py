@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -22,6 +23,13 @@ class Answers:
     def __init__(self, client: AsyncWebClient, timeout: int = 15) -> None:
         self._client = client
         self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Closes the connections to response_urls."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def give(
         self,
@@ -79,7 +87,7 @@ class Answers:
         """By the response_url: good for half an hour and five answers, also where Shipbell is no member."""
         if not incoming.response_url:
             return False
-        webhook = AsyncWebhookClient(incoming.response_url, timeout=self._timeout)
+        webhook = AsyncWebhookClient(incoming.response_url, session=self._kept())
         try:
             sent = await webhook.send(
                 text=message.text,
@@ -91,6 +99,16 @@ class Answers:
             log.info("a response_url failed: %s", failure_of(error).error)
             return False
         return sent.status_code == 200
+
+    def _kept(self) -> aiohttp.ClientSession:
+        """One session for all: left to itself, slack_sdk connects anew for each answer, which costs more than the answer."""
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                # Given up sooner than servers do (5 s is usual), so that no answer goes into a connection that is being closed.
+                connector=aiohttp.TCPConnector(keepalive_timeout=3.0),
+            )
+        return self._session
 
     async def _whisper(self, incoming: Incoming, message: Message) -> bool:
         return await self._call(

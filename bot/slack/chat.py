@@ -64,11 +64,12 @@ class Chat:
         self.settings = slack.settings
         self.sender = Sender(client, store, desk, lambda: catalogs.current, slack.channels, clock, replica)
         self.home = HomePage(client, desk)
+        self._answers = Answers(client, slack.settings.timeout)
         self.worker = Worker(
             desk,
             dispatcher,
             store,
-            Answers(client, slack.settings.timeout),
+            self._answers,
             self.home,
             clock,
             self.sender.wake,
@@ -110,6 +111,7 @@ class Chat:
                     await _ended(task)
             await self.worker.close()
             await _ended(tasks[0])
+            await self._answers.close()
 
     async def _sweep(self) -> None:
         while True:

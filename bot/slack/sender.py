@@ -36,6 +36,7 @@ _NEEDED = (MessageKind.PROMPT, MessageKind.ASK, MessageKind.NOTICE)
 _AT_ONCE = 8
 _DUE = 500
 _LONG = 100
+_BREATH = 0.05
 _LONG_POLL = 1.0
 _LONGEST_PAUSE = 15.0
 """Seconds between tries while Slack is away: so soon does the card catch up."""
@@ -107,8 +108,8 @@ class Sender:
                     # Reading a long backlog again and again would be the most of the work; it moves once a second anyway.
                     async with asyncio.timeout(self._poll if self._backlog < _LONG else _LONG_POLL):
                         await self._woken.wait()
-                if self._backlog >= _LONG:
-                    await asyncio.sleep(self._poll)
+                # What is enqueued in quick succession is looked for once.
+                await asyncio.sleep(self._poll if self._backlog >= _LONG else _BREATH)
                 self._woken.clear()
         finally:
             await self._finish()
