@@ -32,6 +32,7 @@ from bot.domain.plan import Phase
 from bot.domain.reports import HomeReport, InstanceLog, TargetStatus, WhyReport
 from bot.operations.checking import check_wish
 from bot.operations.gates import approvals_needed, permission_for, permission_on, require
+from bot.operations.inbox import Inbox
 from bot.operations.ledger import Ledger
 from bot.operations.queries import Queries, words_of
 from bot.operations.rollout import Rollout
@@ -48,6 +49,7 @@ class DeskService:
         self._poke = poke
         self._queries = Queries(world, ledger)
         self._rollout = Rollout(world, ledger)
+        self._inbox = Inbox(world.store, world.clock)
 
     @property
     def catalog(self) -> Catalog:
@@ -77,12 +79,10 @@ class DeskService:
         return found
 
     async def accept(self, request_id: str, kind: str, payload: Mapping[str, object]) -> bool:
-        async with self._world.store.transaction() as tx:
-            return await tx.accept_request(request_id, kind, payload, self._world.clock.now())
+        return await self._inbox.accept(request_id, kind, payload)
 
     async def finish(self, request_id: str) -> None:
-        async with self._world.store.transaction() as tx:
-            await tx.finish_request(request_id)
+        await self._inbox.finish(request_id)
 
     async def unfinished(self) -> Sequence[tuple[str, str, Mapping[str, object], datetime]]:
         async with self._world.store.transaction() as tx:
