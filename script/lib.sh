@@ -30,6 +30,8 @@ apt_install() {
   rm -f "$log"
 }
 
+stamp_of() { cat requirements.lock "$1" pyproject.toml | sha256sum | cut -d' ' -f1; }
+
 # make_venv LOCK: .venv holds exactly what the lock file pins; quick when it does already.
 make_venv() {
   local lock=$1 stamp=.venv/.shipbell-lock
@@ -40,9 +42,11 @@ make_venv() {
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     apt_install python3-venv || { say "Python's venv is missing: install python3-venv and try again."; exit 1; }
   fi
-  local wanted
-  wanted=$(cat requirements.lock "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then return 0; fi
+  local wanted complete found
+  wanted=$(stamp_of "$lock")
+  complete=$(stamp_of requirements-dev.lock) # has all that the other has
+  found=$(cat "$stamp" 2>/dev/null || true)
+  if [ "$found" = "$wanted" ] || [ "$found" = "$complete" ]; then .venv/bin/python -c '' 2>/dev/null && return 0; fi
   say "making .venv from $lock (a minute or two the first time)"
   .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv && "$python" -m venv .venv; }
   .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
