@@ -19,7 +19,7 @@ from typing import Any
 from bot.catalog import load_catalog
 from bot.domain.catalog import Target
 from bot.domain.instances import InstanceState, TrafficState
-from bot.domain.operation import AuditEntry, Operation, State
+from bot.domain.operation import AuditEntry, Operation, State, StepRecord
 from bot.storage import SqlStore, migrate, open_store
 from tests.support.local import LocalPlatform, SampleRepository, processes_of, sample_repo
 from tests.support.workspace import ROOT, Person, RunningWorkspace, start_workspace, until
@@ -183,6 +183,10 @@ class Company:
         """All there are, oldest first."""
         async with self.store.view() as view:
             return list(await view.operations(limit=500, newest_first=False))
+
+    async def steps(self, number: int) -> list[StepRecord]:
+        async with self.store.view() as view:
+            return list(await view.steps(number))
 
     async def audit(self, operation: int | None = None) -> list[AuditEntry]:
         """What was written down, oldest first."""
