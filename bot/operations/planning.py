@@ -9,7 +9,7 @@ from bot.domain.artifact import Artifact, CommitRange
 from bot.domain.catalog import Configuration, Target
 from bot.domain.errors import AdapterError, RefNotFound, UsageError
 from bot.domain.operation import Kind, Operation, Release, State
-from bot.domain.plan import Plan
+from bot.domain.plan import Plan, StepKind
 from bot.domain.rollout import make_plan, nearest_first, rollback_choice
 from bot.operations.world import World
 
@@ -165,6 +165,16 @@ async def work_out(
         batch=operation.wish.batch,
         replicas=operation.wish.replicas,
     )
+    if (
+        operation.kind is Kind.SCALE
+        and artifact is None
+        and any(s.kind is StepKind.UPDATE for s in plan.steps)
+    ):
+        raise UsageError(
+            f"{target.service} has no release in {target.environment}, so nobody knows what new instances should run.",
+            "Deploy all of its instances first.",
+            [f"deploy {target.service} {target.environment}"],
+        )
     return replace(plan, warnings=(*plan.warnings, note)) if note else plan
 
 

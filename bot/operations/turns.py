@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from bot.domain.catalog import Target
 from bot.domain.errors import (
     AdapterError,
     RefNotFound,
@@ -14,12 +15,12 @@ from bot.domain.errors import (
     StorageError,
     TemporaryError,
 )
-from bot.domain.operation import HOLDS_TARGET, Operation, State, StepRecord
+from bot.domain.operation import HOLDS_TARGET, Kind, Operation, State, StepRecord
 from bot.domain.plan import Plan
 from bot.domain.rollout import what_changed
 from bot.operations.gates import approvals_needed, may_still
 from bot.operations.ledger import Ledger
-from bot.operations.planning import commits_between, current_release, work_out
+from bot.operations.planning import Chosen, choose, commits_between, current_release, work_out
 from bot.operations.world import World
 from bot.ports import Transaction
 
@@ -60,9 +61,9 @@ class Turns:
             return None
         refusal = may_still(self._world, operation)
         if refusal is not None:
-            return await self._end(number, f"{refusal.reason} Nothing was touched.")
+            return await self.end(number, f"{refusal.reason} Nothing was touched.")
         try:
-            plan = await self._again(operation)
+            plan, chosen = await self._again(operation)
         except TemporaryError as error:
             await asyncio.sleep(self._world.patience.poll)
             logger.warning("operation #%s waits: %s", number, error)
@@ -70,7 +71,7 @@ class Turns:
         except StorageError:
             raise
         except ShipbellError as error:
-            return await self._end(number, str(error))
+            return await self.end(number, str(error))
         note = what_changed(operation.plan, plan)
         moved_on = await self._moved_on(operation)
         now = self._world.clock.now()
@@ -81,6 +82,8 @@ class Turns:
         if before != operation.previous:
             commits = await commits_between(self._world, operation.service, before, operation.artifact)
         asks_again = bool(note) and approvals_needed(self._world, operation) > 0
+        environment = self._world.catalog.environments.get(operation.environment)
+        rule = environment.approval if environment else None
 
         async def rows(tx: Transaction, op: Operation) -> None:
             if op.state is State.ROLLING_OUT:
@@ -92,17 +95,17 @@ class Turns:
             if note:
                 await tx.drop_steps(number)
                 await tx.put_steps(number, [StepRecord(step) for step in plan.steps])
-                await tx.put_configuration(self._world.target(op.service, op.environment).configuration)
+                await tx.put_configuration(chosen.configuration)
 
         def decide(op: Operation) -> Operation | None:
             if op.state is not State.QUEUED:
                 return None
             if asks_again:
-                rule = self._world.catalog.environments[op.environment].approval
                 return op.moved(
                     State.AWAITING_APPROVAL,
                     now,
                     plan=plan,
+                    artifact=chosen.artifact,
                     plan_note=f"{note} Approvals given before are void.",
                     previous=before,
                     commits=commits,
@@ -111,7 +114,9 @@ class Turns:
             return op.moved(
                 State.ROLLING_OUT,
                 now,
-                plan=plan if note else op.plan,
+                # Also where the hash stands: what happened to run when it was shown may not be what runs now.
+                plan=plan,
+                artifact=chosen.artifact,
                 plan_note=" ".join(filter(None, (note, moved_on))),
                 leg=op.leg + 1,
                 previous=before,
@@ -121,15 +126,22 @@ class Turns:
         summary = f"planned again: {note}" if note else "its turn has come"
         return await self._ledger.change(number, decide, summary=summary, also=rows)
 
-    async def _again(self, operation: Operation) -> Plan:
-        assert operation.plan is not None
+    async def _again(self, operation: Operation) -> tuple[Plan, Chosen]:
         target = self._world.target(operation.service, operation.environment)
+        chosen = await self._chosen(operation, target)
+        return await work_out(self._world, operation, target, chosen.artifact, chosen.configuration), chosen
+
+    async def _chosen(self, operation: Operation, target: Target) -> Chosen:
+        """A release brings what was shown: a deploy with the configuration that the catalog says now, a rollback with that of the
+        release it goes back to. All others keep what runs, which another Operation may just have changed."""
+        if operation.kind in (Kind.DEPLOY, Kind.PROMOTE, Kind.CONFIGURE):
+            return Chosen(operation.artifact, target.configuration)
+        if operation.kind is not Kind.ROLLBACK:
+            return await choose(self._world, operation, target)
+        assert operation.plan is not None
         async with self._world.store.view() as view:
             kept = await view.configuration(operation.plan.configuration_version)
-        # A rollback keeps the configuration of its release; a deploy takes what the catalog says now.
-        follows_catalog = operation.kind.value in ("deploy", "promote", "configure")
-        configuration = target.configuration if follows_catalog or kept is None else kept
-        return await work_out(self._world, operation, target, operation.artifact, configuration)
+        return Chosen(operation.artifact, kept or target.configuration)
 
     async def _moved_on(self, operation: Operation) -> str:
         """A note when the ref names another commit by now. What was planned and approved is rolled out all the same."""
@@ -145,7 +157,9 @@ class Turns:
             return ""
         return f"{ref or service.source.branch} has moved on to {now.short} since; this brings {revision.short}, as planned."
 
-    async def _end(self, number: int, outcome: str) -> Operation:
+    async def end(self, number: int, outcome: str) -> Operation:
+        """Ends it as failed, if it still waits for its turn."""
+
         def decide(op: Operation) -> Operation | None:
             if op.state is not State.QUEUED:
                 return None
