@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot.domain.errors import LeaseLost, NotNow, ShipbellError, StaleWrite, StorageError
 from bot.domain.operation import FINAL, Choice, Operation, Question, State
-from bot.operations.engine import Engine, EngineError, Json
+from bot.operations.engine import Engine, Json
 from bot.operations.ledger import Ledger
 from bot.operations.prepare import Prepare
 from bot.operations.rollout import Rollout
@@ -40,6 +40,10 @@ def _prepared_by(workflow_id: str) -> int | None:
     """The Operation's number in the id of a prepare workflow."""
     number = workflow_id.removeprefix("op-").removesuffix("-prepare")
     return int(number) if workflow_id.endswith("-prepare") and number.isdigit() else None
+
+
+def _itself_failed(error: Exception) -> str:
+    return f"Shipbell itself failed ({type(error).__name__}); its log says more."
 
 
 class Workflows:
@@ -78,7 +82,7 @@ class Workflows:
 
     async def _broke(self, number: int, error: Exception) -> None:
         now = self._world.clock.now()
-        text = f"Shipbell itself failed ({type(error).__name__}); its log says more."
+        text = _itself_failed(error)
 
         def decide(op: Operation) -> Operation | None:
             if op.state in _ROLLING:
@@ -112,6 +116,7 @@ class Sweeper:
         self._replica = replica
         self._turns = Turns(world, ledger)
         self._begun: dict[str, float] = {}
+        self._turning: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._look_for_dead_at = 0.0
 
@@ -121,18 +126,23 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweeps until it is cancelled, or the lease is lost (raises LeaseLost)."""
-        while True:
-            try:
-                await self.sweep()
-            except LeaseLost:
-                raise
-            except ShipbellError as error:
-                logger.warning("the sweep stopped half way: %s", error)
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._world.patience.sweep)
-            except TimeoutError:
-                pass
-            self._wake.clear()
+        try:
+            while True:
+                try:
+                    await self.sweep()
+                except LeaseLost:
+                    raise
+                except ShipbellError as error:
+                    logger.warning("the sweep stopped half way: %s", error)
+                try:
+                    await asyncio.wait_for(self._wake.wait(), self._world.patience.sweep)
+                except TimeoutError:
+                    pass
+                self._wake.clear()
+        finally:
+            for task in self._turning.values():
+                task.cancel()
+            await asyncio.gather(*self._turning.values(), return_exceptions=True)
 
     async def sweep(self) -> None:
         self._world.fence()
@@ -152,9 +162,22 @@ class Sweeper:
         self._begun = {key: at for key, at in self._begun.items() if key in open_ids}
         for operation in operations:
             await self._one(operation)
-        taken = [self._turn(operation) for operation in next_in_line(operations)]
-        if taken:
-            await asyncio.gather(*taken)
+        await self._give_turns(operations)
+
+    async def _give_turns(self, operations: Sequence[Operation]) -> None:
+        """Each turn is a task: a system that answers late holds up its own Operation, not the sweep and what hangs on it."""
+        for operation in next_in_line(operations):
+            if operation.number not in self._turning:
+                self._turning[operation.number] = asyncio.create_task(self._turn(operation))
+        if self._turning:
+            await asyncio.wait(self._turning.values(), timeout=self._world.patience.sweep)
+        ended = {number: task for number, task in self._turning.items() if task.done()}
+        for number, task in ended.items():
+            del self._turning[number]
+            if (error := task.exception()) is not None and not isinstance(error, LeaseLost):
+                logger.warning("the turn of operation #%s was not taken: %s", number, error)
+        for task in ended.values():
+            task.result()
 
     async def _one(self, operation: Operation) -> None:
         if operation.state is State.AWAITING_APPROVAL:
@@ -181,10 +204,13 @@ class Sweeper:
     async def _turn(self, operation: Operation) -> None:
         try:
             moved = await self._turns.take(operation.number)
-        except (LeaseLost, EngineError):
-            raise
         except (StaleWrite, NotNow):
             return
+        except ShipbellError:
+            raise
+        except Exception as error:
+            logger.exception("taking the turn of operation #%s failed", operation.number)
+            moved = await self._turns.end(operation.number, _itself_failed(error))
         if moved is not None and moved.state is State.ROLLING_OUT:
             await self.begin(ROLLOUT, rollout_id(moved), moved)
 
