@@ -1,0 +1,1 @@
+"""Two replicas: one takes over from the other when that dies or sleeps, and both together do everything once."""
