@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -30,6 +31,8 @@ from commands.show import state
 log = logging.getLogger(__name__)
 STALE = timedelta(minutes=15)
 """What was asked longer ago than this, and not finished, is not done any more: nobody expects it now."""
+_AT_ONCE = 4
+_PLACE_WITHIN = 1.0
 _CARD_WITHIN = 3.0
 """Seconds to wait for a card, so that the answer can link to it."""
 
@@ -53,6 +56,7 @@ class Worker:
         self._clock = clock
         self._wake = wake
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def accept(self, incoming: Incoming, trigger_id: str | None = None) -> bool:
         """Stores a request and begins its work; returns before the work is done. False for one that was there before."""
@@ -118,11 +122,28 @@ class Worker:
 
     async def _say(self, incoming: Incoming, actor: Actor, text: str) -> Reply:
         operation = await self._operation_here(incoming)
-        answer = await self._dispatcher.run(
-            Invocation(text, actor, incoming.origin, operation=operation, fixed_verb=incoming.verb)
-        )
+        async with self._place():
+            answer = await self._dispatcher.run(
+                Invocation(text, actor, incoming.origin, operation=operation, fixed_verb=incoming.verb)
+            )
         self._wake()
         return answer
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Few requests are worked on at once, or the acknowledgements of those that come in would wait among them all. What
+        waits for another system holds its place for as long, so after a second one goes on without."""
+        has_place = True
+        try:
+            async with asyncio.timeout(_PLACE_WITHIN):
+                await self._places.acquire()
+        except TimeoutError:
+            has_place = False
+        try:
+            yield
+        finally:
+            if has_place:
+                self._places.release()
 
     async def _click(self, incoming: Incoming, actor: Actor, trigger_id: str | None) -> None:
         if incoming.action == OPEN_DEPLOY:
