@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from bot.domain.errors import StorageError
+from bot.storage.driver import connector
 from bot.storage.errors import spoken
 
 T = TypeVar("T")
@@ -225,6 +226,7 @@ def create_migration_engine(address: Address) -> Engine:
 def _sqlite(address: Address, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
         address.url,
+        async_creator=connector(str(address.path)),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=1 if writes else 4,
         max_overflow=0,
