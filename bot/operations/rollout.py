@@ -85,7 +85,7 @@ class Rollout:
                 if all(record.state in (StepState.DONE, StepState.SKIPPED) for record in batch):
                     continue
                 if number != numbers[0]:
-                    await self._pause(operation, strategy.pause, records, number)
+                    await self._pause(operation, strategy.pause, number)
                 refusal = may_still(self._world, operation)
                 if refusal is not None:
                     await self._ask(
@@ -124,10 +124,14 @@ class Rollout:
         if problems:
             raise problems[0]
 
-    async def _pause(
-        self, operation: Operation, pause: timedelta, records: Sequence[StepRecord], batch: int
-    ) -> None:
-        ends = [r.ended_at for r in records if r.step.batch < batch and r.ended_at is not None]
+    async def _pause(self, operation: Operation, pause: timedelta, batch: int) -> None:
+        """From the end of the batches before; read anew, since what was read at the beginning knows of no ends."""
+        before = [
+            r
+            for r in await self._ledger.steps(operation.number)
+            if r.step.phase is Phase.FORWARD and r.step.batch < batch
+        ]
+        ends = [r.ended_at for r in before if r.ended_at is not None]
         until = max(ends) + pause if ends else self._world.clock.now()
         while self._world.clock.now() < until:
             self._world.checkpoint()

@@ -68,7 +68,7 @@ def _state(snapshot: Snapshot) -> str:
     words = state_words(snapshot)
     if operation.plan_note:
         words += f"\n⚠️ {esc(operation.plan_note)}"
-    if operation.abort_by and not operation.is_final and operation.state is not State.ASKING:
+    if operation.abort_by and operation.state in (State.ROLLING_OUT, State.VERIFYING):
         words += f"\n🛑 {name_or_mention(operation.abort_by, snapshot)} asked to stop; it stops at the next safe point"
     return words
 
@@ -98,5 +98,7 @@ def _tail(snapshot: Snapshot) -> str:
     operation = snapshot.operation
     if operation.state not in _SHOWS_TAIL:
         return ""
-    lines = operation.log_tail or (snapshot.build.log_tail if snapshot.build else ())
+    # A build's log explains a failure only where the build is what failed.
+    of_build = snapshot.build.log_tail if snapshot.build and operation.plan is None else ()
+    lines = operation.log_tail or of_build
     return fenced(lines[-TAIL:], width=120, limit=1800)
