@@ -36,6 +36,8 @@ def _not_one_of_us(profile: Profile, catalog: Catalog) -> str:
         return "Slack did not say who this is, so nothing can be permitted."
     if profile.is_deleted:
         return f"{name} is deactivated in Slack, so Shipbell takes no requests from this account."
+    if profile.is_bot and profile.identity.by_app:
+        return f"An app said this in the name of {name}. Shipbell takes requests from people only."
     if profile.is_bot:
         return f"{name} is a bot. Shipbell takes requests from people only."
     if profile.is_stranger:

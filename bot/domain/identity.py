@@ -10,11 +10,13 @@ ROLES = ("viewer", "developer", "tester", "lead", "admin")
 
 @dataclass(frozen=True)
 class SlackIdentity:
-    """A Slack person: `enterprise` id or else the user's own `team` id, with the `user` id. Never an e-mail address."""
+    """A Slack person: `enterprise` id or else the user's own `team` id, with the `user` id. Never an e-mail address.
+    `by_app`: an app spoke with this user's id, its own or a person's."""
 
     team: str
     user: str
     enterprise: str | None = None
+    by_app: bool = False
 
     @property
     def home(self) -> str:

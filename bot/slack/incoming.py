@@ -50,6 +50,7 @@ class Incoming:
     response_url: str | None = None
     is_ephemeral: bool = False
     is_home: bool = False
+    by_app: bool = False
     action: str = ""
     value: str = ""
 
@@ -59,7 +60,7 @@ class Incoming:
 
     @property
     def identity(self) -> SlackIdentity:
-        return SlackIdentity(self.team, self.user, self.enterprise)
+        return SlackIdentity(self.team, self.user, self.enterprise, self.by_app)
 
     @property
     def origin(self) -> Origin:
@@ -94,10 +95,10 @@ def of_command(body: Body, verb: str | None) -> Incoming:
 
 
 def of_mention(body: Body, bot_user: str) -> Incoming | None:
-    """`@shipbell …` in a channel or thread; None for what nobody said just now: other bots' words, edits, mentions in the middle of
-    a sentence ("I told @shipbell to deploy prod" must do nothing)."""
+    """`@shipbell …` in a channel or thread; None for what nobody said just now: edits, mentions in the middle of a sentence ("I told
+    @shipbell to deploy prod" must do nothing), and our own words. Another bot's are passed on: they are refused, and audited."""
     event = body.get("event") or {}
-    if not _is_said(event):
+    if not _is_said(event) or event.get("user") == bot_user:
         return None
     text = str(event.get("text") or "")
     begins = re.match(rf"\s*<@{re.escape(bot_user)}(?:\|[^<>]*)?>[:,]?\s*", text)
@@ -109,7 +110,7 @@ def of_mention(body: Body, bot_user: str) -> Incoming | None:
 def of_direct_message(body: Body, bot_user: str) -> Incoming | None:
     """What somebody says to Shipbell alone; a mention at the beginning may be there, too."""
     event = body.get("event") or {}
-    if event.get("channel_type") != "im" or not _is_said(event):
+    if event.get("channel_type") != "im" or event.get("bot_id") or not _is_said(event):
         return None
     text = re.sub(rf"^\s*<@{re.escape(bot_user)}(?:\|[^<>]*)?>[:,]?\s*", "", str(event.get("text") or ""))
     return _of_event(How.DM, body, event, text)
@@ -170,14 +171,14 @@ def _of_event(how: How, body: Body, event: Mapping[str, Any], text: str) -> Inco
         channel=str(event.get("channel") or "") or None,
         thread_ts=event.get("thread_ts") or None,
         message_ts=event.get("ts") or None,
+        by_app=bool(event.get("bot_id")),
     )
 
 
 def _is_said(event: Mapping[str, Any]) -> bool:
-    """A person's own new message."""
+    """Somebody's own new message. A bot that is no user of the workspace has no name to be refused by, and is passed over."""
     return (
         bool(event.get("user"))
-        and not event.get("bot_id")
         and not event.get("edited")
         and event.get("subtype") in (None, "thread_broadcast", "file_share")
     )

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -57,7 +58,11 @@ class SlackPeople:
             if known is None or self._now() - known[0] > FRESH:
                 known = (self._now(), await self._ask(identity))
                 self._profiles[user] = known
-        return known[1]
+        found = known[1]
+        if identity.by_app and not found.is_bot:
+            # Said by an app with a person's id: not that person's word, and no fact about them to remember.
+            return replace(found, is_bot=True, identity=replace(found.identity, by_app=True))
+        return found
 
     def forget(self, user: str | None = None) -> None:
         """Drops what is known about a user, or about everybody and every group."""

@@ -207,7 +207,7 @@ def test_a_mention_at_the_beginning_is_meant(text: str) -> None:
     [
         _event("don't <@UBOT> deploy shop prod"),
         _event("<@UOTHER> deploy shop"),
-        _event("<@UBOT> deploy shop", bot_id="B1"),
+        _event("<@UBOT> deploy shop", user="UBOT", bot_id="B1"),
         _event("<@UBOT> deploy shop", edited={"ts": "2"}),
         _event("<@UBOT> deploy shop", subtype="message_changed"),
         _event("<@UBOT> deploy shop", user=None),
@@ -215,6 +215,13 @@ def test_a_mention_at_the_beginning_is_meant(text: str) -> None:
 )
 def test_other_words_do_nothing(body: dict[str, Any]) -> None:
     assert of_mention(body, "UBOT") is None
+
+
+def test_what_an_app_says_is_known_as_such() -> None:
+    found = of_mention(_event("<@UBOT> deploy shop", bot_id="B1"), "UBOT")
+    assert found is not None
+    assert found.identity == SlackIdentity("T1", "U1", by_app=True)
+    assert of_direct_message(_event("deploy shop", channel_type="im", bot_id="B1"), "UBOT") is None
 
 
 def test_a_message_in_a_channel_is_no_direct_message() -> None:
