@@ -7,6 +7,7 @@ work of replicas that fell silent is taken over. Every replica sweeps; all of it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -134,10 +135,10 @@ class Sweeper:
                     raise
                 except ShipbellError as error:
                     logger.warning("the sweep stopped half way: %s", error)
-                try:
-                    await asyncio.wait_for(self._wake.wait(), self._world.patience.sweep)
-                except TimeoutError:
-                    pass
+                # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes together with a poke.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._world.patience.sweep):
+                        await self._wake.wait()
                 self._wake.clear()
         finally:
             for task in self._turning.values():

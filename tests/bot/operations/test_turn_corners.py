@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from bot.domain.errors import UsageError
 from bot.domain.operation import Kind, State
+from bot.operations.ledger import Ledger
+from bot.operations.sweeper import Sweeper
 from bot.operations.turns import Turns
-from tests.support.operations import Office, an_office
+from tests.support.operations import QUICK, Office, an_office
 
 
 async def held(office: Office, kind: Kind, at: str) -> int:
@@ -105,3 +108,16 @@ async def test_a_fault_in_one_turn_ends_that_operation_and_nothing_else(
         assert done.state is State.FAILED
         assert done.outcome == "Shipbell itself failed (KeyError); its log says more."
         assert (await office.deploy()).state is State.SUCCEEDED
+
+
+async def test_a_poke_does_not_keep_the_sweeper_from_ending(tmp_path: Path) -> None:
+    async with an_office(tmp_path, patience=replace(QUICK, sweep=60.0)) as office:
+        sweeper = Sweeper(office.world, Ledger(office.world), office.engine, "shipbell")
+        running = asyncio.create_task(sweeper.run())
+        async with asyncio.timeout(8):
+            while not sweeper._wake._waiters:
+                await asyncio.sleep(0.01)
+        sweeper.poke()
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=4)
+        assert done
