@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain.catalog import Person
 from bot.domain.errors import Refused
 from bot.domain.gates import Answer, Decision, Gate
 from bot.domain.identity import Actor
-from bot.domain.operation import Kind, Operation
+from bot.domain.operation import Approval, Kind, Operation
 from bot.operations.world import World
 from bot.ports import Permission
 
@@ -48,7 +50,7 @@ def may_still(world: World, operation: Operation) -> Decision | None:
         return None
     if world.catalog.target(operation.service, operation.environment) is None:
         return None  # the Target left the catalog: the Plan holds all that its rollout needs
-    person = world.catalog.people.get(requester.name)
+    person = listed(world, requester.name, requester.slack_user)
     grouped = frozenset().union(*(group.roles for group in world.catalog.groups)) & requester.roles
     roles = (person.roles if person else frozenset()) | grouped
     if not roles:
@@ -56,6 +58,43 @@ def may_still(world: World, operation: Operation) -> Decision | None:
     permission = permission_on(operation.kind.value, operation)
     decision = world.access.decide(replace(requester, roles=roles), permission, world.catalog)
     return None if decision.is_yes else decision
+
+
+def listed(world: World, name: str, slack_user: str | None) -> Person | None:
+    """The catalog's person for somebody who was known by this name. The Slack id tells: a person who was renamed stays the same,
+    and a name that somebody else has by now is not theirs."""
+    people = world.catalog.people
+    if slack_user and (found := next((p for p in people.values() if p.slack == slack_user), None)):
+        return found
+    found = people.get(name)
+    return found if found and (not slack_user or not found.slack) else None
+
+
+def standing(world: World, operation: Operation, approvals: Sequence[Approval]) -> list[Approval]:
+    """The yeses to the Operation's Plan that count now: one a person, by people who may still give it. Whoever is not listed had
+    the role by a Slack group, which is asked for at the click only."""
+    if operation.plan is None:
+        return []
+    permission = permission_on("approve", operation)
+    people: dict[str, Approval] = {}
+    for approval in approvals:
+        if not approval.yes or approval.plan_hash != operation.plan.hash:
+            continue
+        person = listed(world, approval.actor, approval.slack_user)
+        if person is None and not world.catalog.groups:
+            continue
+        if person is not None and not world.catalog.groups:
+            actor = Actor(person.name, person.name, person.roles, approval.slack_user)
+            if not world.access.decide(actor, permission, world.catalog).is_yes:
+                continue
+        people.setdefault(approval.slack_user or approval.actor, approval)
+    return list(people.values())
+
+
+def is_by(approval: Approval, actor: Actor) -> bool:
+    """Whether this person gave it, under whatever name."""
+    same_slack = bool(actor.slack_user) and approval.slack_user == actor.slack_user
+    return same_slack or approval.actor == actor.name
 
 
 def approvals_needed(world: World, operation: Operation) -> int:

@@ -19,6 +19,7 @@ from bot.operations.gates import (
     permission_for,
     permission_on,
     require,
+    standing,
     turn_gate,
 )
 from bot.operations.ledger import Ledger
@@ -66,8 +67,7 @@ class Queries:
         environment = world.catalog.environments.get(operation.environment)
         approvals = tuple(await view.approvals(operation.number))
         needed = approvals_needed(world, operation)
-        current = operation.plan.hash if operation.plan else ""
-        given = len({a.actor for a in approvals if a.yes and a.plan_hash == current})
+        given = len(standing(world, operation, approvals))
         ids: tuple[str, ...] = ()
         roles: tuple[str, ...] = ()
         decisions: list[Decision] = []

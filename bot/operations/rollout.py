@@ -27,7 +27,7 @@ from bot.domain.operation import (
 from bot.domain.plan import Phase, StepKind
 from bot.domain.rollout import strategy_from, target_of, undo_steps
 from bot.operations.gates import may_still
-from bot.operations.ledger import Ledger
+from bot.operations.ledger import Also, Ledger
 from bot.operations.stepping import AbortHeard, Brought, StepFailure, Stepper, told
 from bot.operations.world import World
 from bot.ports import Transaction
@@ -49,6 +49,9 @@ class Rollout:
         """Moves the Operation until it is settled or asks. leg: the one that this workflow was begun for; another leg is another
         workflow's, also when an answer was faster than the end of the one that asked. Raises LeaseLost and StorageError, which
         end this run only."""
+        # Taken by the run, not by the replica: the work of a younger replica may come to an older one. A run that lost its work
+        # can't take one: it asks its lease before each effect, and its earlier fence is too small by then.
+        fence = await self._world.store.replicas.next_fence()
         while True:
             operation = await self._ledger.load(number)
             if operation.plan is None or (leg is not None and operation.leg != leg):
@@ -60,7 +63,8 @@ class Rollout:
                 self._world.signals.aborts.discard(number)
             configuration = await self._configuration(operation)
             target = target_of(operation.plan, configuration)
-            stepper = Stepper(self._world, self._ledger, operation, target, await self._brought(operation))
+            brought = await self._brought(operation)
+            stepper = Stepper(self._world, self._ledger, operation, target, brought, fence)
             match operation.state:
                 case State.ROLLING_OUT:
                     await self._forward(operation, stepper)
@@ -269,15 +273,18 @@ class Rollout:
         log_tail: tuple[str, ...] = (),
         expect: Callable[[Operation], None] | None = None,
         leg: bool = False,
+        also: Also | None = None,
     ) -> Operation:
         """Moves into UNDOING with the undo's rows in the same transaction. expect: raises when it doesn't apply any more;
-        leg: a new workflow is to carry on, since the last one ended with a Question."""
+        leg: a new workflow is to carry on, since the last one ended with a Question; also: writes more in the same transaction."""
         records = await self._ledger.steps(number)
 
         async def rows(tx: Transaction, op: Operation) -> None:
             assert op.plan is not None
             undo = undo_steps(op.plan, records, scope)
             await tx.put_steps(number, [StepRecord(step) for step in undo])
+            if also is not None:
+                await also(tx, op)
 
         def decide(op: Operation) -> Operation:
             if expect is not None:

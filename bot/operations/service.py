@@ -31,7 +31,7 @@ from bot.domain.operation import (
 from bot.domain.plan import Phase
 from bot.domain.reports import HomeReport, InstanceLog, TargetStatus, WhyReport
 from bot.operations.checking import check_wish
-from bot.operations.gates import approvals_needed, permission_for, permission_on, require
+from bot.operations.gates import approvals_needed, is_by, permission_for, permission_on, require, standing
 from bot.operations.inbox import Inbox
 from bot.operations.ledger import Ledger
 from bot.operations.queries import Queries, words_of
@@ -200,8 +200,8 @@ class DeskService:
             if not yes:
                 why = f" ({reason})" if reason else ""
                 return op.moved(State.REJECTED, now, outcome=f"Rejected by {actor.display_name}{why}.")
-            said = {a.actor for a in given if a.yes and a.plan_hash == op.plan.hash}
-            if actor.name in said:
+            said = standing(self._world, op, given)
+            if any(is_by(approval, actor) for approval in said):
                 raise NotNow(f"You approved #{op.number} already.", self._still_needed(op, len(said)))
             enough = len(said) + 1 >= approvals_needed(self._world, op)
             return op.moved(State.QUEUED if enough else op.state, now)
@@ -237,7 +237,7 @@ class DeskService:
             return
         async with self._world.store.view() as view:
             given = await view.approvals(operation.number)
-        if any(a.yes and a.actor == actor.name and a.plan_hash == operation.plan.hash for a in given):
+        if any(a.yes and is_by(a, actor) and a.plan_hash == operation.plan.hash for a in given):
             raise NotNow(f"You approved #{operation.number} already, and {words_of(operation)}.")
 
     def _awaits(self, operation: Operation, verb: str, plan_hash: str | None) -> None:
@@ -322,6 +322,11 @@ class DeskService:
         now = self._world.clock.now()
         who = actor.display_name
         self._world.signals.aborts.discard(number)
+
+        async def audit(tx: Transaction, op: Operation) -> None:
+            detail: dict[str, object] = {"question": question, "how": origin.how}
+            await self._ledger.audit(tx, actor.name, "decision", op, f"answered {choice}", detail)
+
         if undoes:
             scope = "all" if choice is Choice.ROLL_BACK else "unfinished"
             asked = operation.question
@@ -330,12 +335,18 @@ class DeskService:
                 filter(None, (what, f"{'Rolled back' if scope == 'all' else 'Stopped'} by {who}."))
             )
             saved = await self._rollout.begin_undo(
-                number, scope, reason, expect=lambda op: self._asked(op, question, choice), leg=True
+                number,
+                scope,
+                reason,
+                expect=lambda op: self._asked(op, question, choice),
+                leg=True,
+                also=audit,
             )
         else:
             renewed = _renewed(records, choice, _is_undo(operation))
 
             async def rows(tx: Transaction, op: Operation) -> None:
+                await audit(tx, op)
                 for record in renewed:
                     await tx.save_step(op.number, record)
 
@@ -352,9 +363,6 @@ class DeskService:
                 )
 
             saved = await self._ledger.change(number, decide, also=rows)
-        async with self._world.store.transaction() as tx:
-            detail: dict[str, object] = {"question": question, "how": origin.how}
-            await self._ledger.audit(tx, actor.name, "decision", saved, f"answered {choice}", detail)
         self._poke()
         return saved
 
