@@ -24,7 +24,7 @@ from bot.domain.operation import Kind, Operation, State, StepRecord
 from bot.domain.plan import Plan
 from bot.operations.gates import approvals_needed
 from bot.operations.ledger import Ledger
-from bot.operations.planning import choose, current_release, known_artifact, work_out
+from bot.operations.planning import choose, commits_between, current_release, known_artifact, work_out
 from bot.operations.world import World
 from bot.ports import Transaction
 
@@ -182,15 +182,8 @@ class Prepare:
     ) -> None:
         operation = await self._ledger.load(number)
         release = await current_release(self._world, operation.service, operation.environment)
-        commits = None
-        if artifact is not None and release is not None and artifact.digest != release.artifact.digest:
-            service = self._world.service(operation.service)
-            try:
-                commits = await self._world.source_of(service).between(
-                    service.source, release.artifact.revision.sha, artifact.revision.sha
-                )
-            except (AdapterError, RefNotFound):
-                commits = None  # the card goes without them: they are no part of what is done
+        before = release.artifact if release else None
+        commits = await commits_between(self._world, operation.service, before, artifact)
 
         async def rows(tx: Transaction, op: Operation) -> None:
             if artifact is not None:
@@ -216,7 +209,7 @@ class Prepare:
                 plan=plan,
                 artifact=artifact,
                 revision=artifact.revision if artifact else op.revision,
-                previous=release.artifact if release else None,
+                previous=before,
                 commits=commits,
                 approve_by=now + rule if rule and state is State.AWAITING_APPROVAL else None,
             )
