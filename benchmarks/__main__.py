@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
+import os
 import signal
 import sys
 import tempfile
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if unknown := [name for name in parsed.names if name not in NAMES]:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    # What is installed has its bytecode: a bot that compiles itself at each start would not be what is measured.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         return asyncio.run(_run(parsed.names or NAMES, parsed.json))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -43,18 +45,17 @@ async def _run(names: Sequence[str], as_json: bool) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     figures: list[Figure] = []
     is_complete = True
-    with contextlib.suppress(asyncio.CancelledError) if task.cancelling() else contextlib.nullcontext():
-        for batch in _batches(names):
-            note(f"measuring {' and '.join(batch)}")
-            with tempfile.TemporaryDirectory(prefix="shipbell-bench-") as folder:
-                try:
-                    async for figure in _measure(batch, Path(folder)):
-                        figures.append(figure)
-                        if as_json:
-                            print(figure.as_json(), flush=True)
-                except (BenchmarkError, AssertionError, TimeoutError) as error:
-                    is_complete = False
-                    note(f"{' and '.join(batch)} could not be measured: {error or type(error).__name__}")
+    for batch in _batches(names):
+        note(f"measuring {' and '.join(batch)}")
+        with tempfile.TemporaryDirectory(prefix="shipbell-bench-") as folder:
+            try:
+                async for figure in _measure(batch, Path(folder)):
+                    figures.append(figure)
+                    if as_json:
+                        print(figure.as_json(), flush=True)
+            except (BenchmarkError, AssertionError, TimeoutError) as error:
+                is_complete = False
+                note(f"{' and '.join(batch)} could not be measured: {error or type(error).__name__}")
     if not as_json and figures:
         print(table(figures))
     return 0 if is_complete and all(figure.holds for figure in figures) else 1

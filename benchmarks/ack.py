@@ -43,7 +43,7 @@ async def measure(folder: Path, size: Size = Size()) -> AsyncIterator[Figure]:
     note(f"bare Bolt: {bare}; Shipbell: {seen}")
     flaw = f"{seen.failed} of {len(seen.ms) + seen.failed} were not acknowledged" if seen.failed else ""
     yield Figure("ack", seen.p99, "ms", GOAL_MS, flaw)
-    yield Figure("ack_ratio", round(seen.p99 / bare.p99, 2), "× bare Bolt", GOAL_RATIO, flaw)
+    yield Figure("ack_ratio", round(seen.p99 / bare.p99, 2), "times bare Bolt", GOAL_RATIO, flaw)
 
 
 @dataclass(frozen=True)
