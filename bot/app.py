@@ -118,11 +118,7 @@ async def serve(settings: Settings) -> int:
     """Runs the bot until it is told to end (SIGTERM, SIGINT: status 0) or may not act any more (status 75)."""
     began = time.monotonic()
     async with parts(settings) as made:
-        await made.store.replicas.begin(settings.replica)
         lease = LeaseKeeper(lambda: made.store.replicas.beat(settings.replica), LEASE)
-        await lease.begin()
-        # Kept from here on: opening the engine may wait for another replica's migration for longer than a lease lasts.
-        keeping = asyncio.create_task(lease.keep(), name="lease")
         world = World(
             store=made.store,
             access=made.access,
@@ -144,6 +140,12 @@ async def serve(settings: Settings) -> int:
         sweeper = Sweeper(world, ledger, engine, settings.replica)
         desk = DeskService(world, ledger, sweeper.poke)
         chat = made.slack.chat(desk, Dispatcher(desk), made.store, made.clock, settings.replica)
+        # Before a new life of this replica begins: it would end the one that another process has on the same SQLite file.
+        engine.claim()
+        await made.store.replicas.begin(settings.replica)
+        await lease.begin()
+        # Kept from here on: opening the engine may wait for another replica's migration for longer than a lease lasts.
+        keeping = asyncio.create_task(lease.keep(), name="lease")
         await engine.launch()
         try:
             return await _run(made, keeping, engine, sweeper, chat, began)

@@ -79,6 +79,15 @@ class Engine:
 
     # --- life
 
+    def claim(self) -> None:
+        """Takes the SQLite file, as `launch` does otherwise; nothing on PostgreSQL. For whoever must know that no other process
+        runs before it does something that the other one would mind. Raises EngineError."""
+        file = self._settings.sqlite_file
+        if file is not None and self._lock is None:
+            lock = ProcessLock(file.with_name(file.name + ".lock"))
+            lock.take()
+            self._lock = lock
+
     async def launch(self) -> None:
         """Opens the engine's database, creating what is missing, and carries on what this replica's last life left, on the
         running loop. Holds the loop for some 50 ms: call it before serving. Raises EngineError when another
@@ -90,9 +99,7 @@ class Engine:
             )
         settings = self._settings
         file = settings.sqlite_file
-        if file is not None:
-            self._lock = ProcessLock(file.with_name(file.name + ".lock"))
-            self._lock.take()
+        self.claim()
         _launched_engine = self
         quieten(settings)
         try:
@@ -116,6 +123,9 @@ class Engine:
     async def close(self) -> None:
         """Takes no more work; running steps get `drain` seconds to end, then they are cancelled. Everything without an outcome
         stays pending for the next life. Done within `drain` + 2 × `stop` seconds, also when the database is away."""
+        if not self._launched and self._lock is not None:
+            self._lock.release()
+            self._lock = None
         if not self._launched or self._closing:
             return
         self._closing = True
@@ -373,6 +383,7 @@ class Engine:
         loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         if self._lock is not None:
             self._lock.release()
+            self._lock = None
 
 
 _launched_engine: Engine | None = None
