@@ -12,16 +12,7 @@ from pathlib import Path
 import httpx
 from playwright.async_api import async_playwright
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.support.page import CHROMIUM, FLAGS
 
 
 async def main(out: Path) -> None:
@@ -48,7 +39,7 @@ async def picture(url: str, out: Path) -> None:
             body = {"as": "dana", "channel": "#deploys", "text": text}
             (await client.post("/client/send", json=body)).raise_for_status()
 
-        browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = await browser.new_page(viewport={"width": 1200, "height": 780})
         lead = await browser.new_page()
 
