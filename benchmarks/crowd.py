@@ -52,10 +52,12 @@ async def measure(folder: Path, names: Sequence[str] = NAMES, size: Size = Size(
         bot = await company.start_bot()
         most = [0]
         watching = asyncio.create_task(_watch_memory(bot.pid, most))
-        await _ask_for_all(company, size)
-        await _until_all_verify(company, size.count)
-        await asyncio.sleep(size.hold)
-        watching.cancel()
+        try:
+            await _ask_for_all(company, size)
+            await _until_all_verify(company, size.count)
+            await asyncio.sleep(size.hold)
+        finally:
+            watching.cancel()
         note(f"{size.count} Operations in flight; the bot's memory at most {most[0] / 1e6:.0f} MB")
         if "memory" in names:
             yield Figure("memory", round(most[0] / 1e6, 1), "MB", GOAL_MB)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from benchmarks import ack, crowd, lost, ready
 from benchmarks.__main__ import NAMES, main
 from benchmarks.figures import Figure, percentile, table
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 pytestmark = pytest.mark.slow
 
 
@@ -79,6 +81,20 @@ def test_the_command_mix_is_as_documented() -> None:
     texts = [ack.command(number)[1] for number in range(3000)]
     assert sum(text == "/deploy shop test" for text in texts) == 10
     assert sum("status" in text for text in texts) == pytest.approx(1500, abs=10)
+
+
+def test_every_benchmark_and_its_goal_is_documented() -> None:
+    documented = re.findall(r"^\| `(\w+)` \| [^|]+ \| (\d+) \|", DOCS.read_text(), flags=re.MULTILINE)
+    goals = {
+        "ready": ready.GOAL_SECONDS,
+        "ack": ack.GOAL_MS,
+        "ack_ratio": ack.GOAL_RATIO,
+        "memory": crowd.GOAL_MB,
+        "resume": crowd.GOAL_SECONDS,
+        "lost": 0,
+    }
+    assert {name: float(goal) for name, goal in documented} == goals
+    assert set(NAMES) | {"ack_ratio"} == set(goals)
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
