@@ -20,7 +20,7 @@ from bot.domain.gates import Decision, WhoMay
 from bot.domain.identity import Actor, Profile, SlackIdentity
 from bot.domain.instances import Instance, Traffic
 from bot.domain.messages import OutboxMessage
-from bot.domain.operation import Approval, AuditEntry, Operation, Release, State, StepRecord
+from bot.domain.operation import Approval, AuditEntry, Kind, Operation, Release, State, StepRecord
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,7 @@ class View(Protocol):
         self,
         *,
         states: frozenset[State] | None = None,
+        kinds: frozenset[Kind] | None = None,
         service: str | None = None,
         environment: str | None = None,
         limit: int = 50,

@@ -127,16 +127,15 @@ async def commits_between(
 async def wanted_instances(world: World, target: Target) -> tuple[int, str]:
     """How many Instances the Target should have, and a sentence when a scale and the catalog differ."""
     async with world.store.view() as view:
-        past = await view.operations(
+        scales = await view.operations(
             states=frozenset({State.SUCCEEDED}),
+            kinds=frozenset({Kind.SCALE}),
             service=target.service,
             environment=target.environment,
-            limit=200,
+            limit=1,
         )
-    for operation in past:
-        if operation.kind is Kind.SCALE and operation.wish.replicas is not None:
-            if operation.wish.replicas == target.instances:
-                break
+    for operation in scales:
+        if operation.wish.replicas not in (None, target.instances):
             return operation.wish.replicas, (
                 f"The catalog says {target.instances} instances; it was scaled to "
                 f"{operation.wish.replicas} by #{operation.number}."

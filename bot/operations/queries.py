@@ -190,14 +190,19 @@ class Queries:
     async def history(
         self, actor: Actor, service: str, environment: str | None, limit: int
     ) -> Sequence[Operation]:
-        for name in [environment] if environment else list(self._world.service(service).targets):
-            decision = self._world.access.decide(
-                actor, Permission("view", service, name), self._world.catalog
-            )
-            if not decision.is_yes and environment is not None:
-                require(self._world, actor, Permission("view", service, name))
+        """What the Actor may see of it. Raises Refused where that is nothing."""
+        if environment is not None:
+            require(self._world, actor, Permission("view", service, environment))
         async with self._world.store.view() as view:
-            return await view.operations(service=service, environment=environment, limit=limit)
+            found = await view.operations(service=service, environment=environment, limit=limit)
+        visible = [operation for operation in found if self._may_see(actor, operation)]
+        if found and not visible:
+            require(self._world, actor, Permission("view", service, found[0].environment))
+        return visible
+
+    def _may_see(self, actor: Actor, operation: Operation) -> bool:
+        permission = Permission("view", operation.service, operation.environment)
+        return self._world.access.decide(actor, permission, self._world.catalog).is_yes
 
     async def logs(
         self, actor: Actor, service: str, environment: str, instance: str | None, lines: int
@@ -275,7 +280,11 @@ class Queries:
             return HomeReport(None, refusal=found.reason, now=now)
         async with world.store.view() as view:
             open_ = await view.operations(states=_OPEN, limit=50, newest_first=False)
-            snapshots = [await self._snapshot(view, operation) for operation in open_]
+            snapshots = [
+                await self._snapshot(view, operation)
+                for operation in open_
+                if self._may_see(found, operation)
+            ]
         waiting = tuple(s for s in snapshots if self._waits_for(found, s))
         running = tuple(s for s in snapshots if s not in waiting)
         try:

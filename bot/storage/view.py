@@ -15,7 +15,7 @@ from bot.domain.artifact import Artifact, BuildReport
 from bot.domain.catalog import Configuration
 from bot.domain.errors import StorageError
 from bot.domain.messages import OutboxMessage
-from bot.domain.operation import Approval, AuditEntry, Operation, Release, State, StepRecord
+from bot.domain.operation import Approval, AuditEntry, Kind, Operation, Release, State, StepRecord
 from bot.storage import rows, tables
 from bot.storage.codec import decode
 from bot.storage.database import Session
@@ -42,6 +42,7 @@ class SqlView:
         self,
         *,
         states: frozenset[State] | None = None,
+        kinds: frozenset[Kind] | None = None,
         service: str | None = None,
         environment: str | None = None,
         limit: int = 50,
@@ -51,6 +52,8 @@ class SqlView:
         query = _OPERATION.order_by(columns.number.desc() if newest_first else columns.number).limit(limit)
         if states is not None:
             query = query.where(columns.state.in_(sorted(states)))
+        if kinds is not None:
+            query = query.where(columns.kind.in_(sorted(kinds)))
         if service is not None:
             query = query.where(columns.service == service)
         if environment is not None:

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.catalog import Person
-from bot.domain.errors import NotNow
-from bot.domain.identity import Actor
-from bot.domain.operation import Kind, Operation, State
+from bot.access import CedarAccess
+from bot.domain.catalog import OnFailure, Person
+from bot.domain.errors import NotNow, Refused
+from bot.domain.identity import Actor, SlackIdentity
+from bot.domain.operation import Choice, Kind, Operation, State, Wish
 from bot.operations.gates import may_still
+from bot.operations.ledger import Ledger
+from bot.operations.planning import wanted_instances
+from bot.operations.queries import Queries
 from tests.support.operations import DANA, LEE, MAX, Office, a_catalog, an_office
+from tests.support.store import an_operation
 
 
 @pytest.fixture
@@ -74,9 +79,6 @@ async def test_a_name_that_another_person_took_over_gives_nothing_to_the_first(o
 
 
 async def test_an_answer_and_its_audit_entry_are_one_transaction(tmp_path: Path) -> None:
-    from bot.domain.catalog import OnFailure
-    from bot.domain.operation import Choice
-
     async with an_office(tmp_path, a_catalog(on_failure=OnFailure.ASK)) as office:
         office.platform.crashing.add("a")
         await office.state(await office.ask(Kind.DEPLOY), State.ASKING)
@@ -95,3 +97,30 @@ async def test_an_answer_and_its_audit_entry_are_one_transaction(tmp_path: Path)
         async with office.store.view() as view:
             entries = [e.summary for e in await view.audit(operation=1) if e.actor == "dana"]
         assert "answered roll_back" in entries
+
+
+async def test_history_and_home_show_nothing_of_what_a_person_may_not_view(tmp_path: Path) -> None:
+    (tmp_path / "ours.cedar").write_text(
+        '@id("prod-is-private") @reason("Prod is private.")\n'
+        'forbid (principal, action == Action::"view", resource in Environment::"prod");'
+    )
+    async with an_office(tmp_path, a_catalog()) as office:
+        await office.deploy()
+        await waiting(office)
+        world = replace(office.world, access=CedarAccess(tmp_path))
+        queries = Queries(world, Ledger(world))
+        assert [op.environment for op in await queries.history(DANA, "shop", None, 10)] == ["test"]
+        with pytest.raises(Refused, match="Prod is private"):
+            await queries.history(DANA, "shop", "prod", 10)
+        home = await queries.home(SlackIdentity("T1", "U0LEE"))
+        assert (home.waiting, home.running) == ((), ())
+
+
+async def test_a_scale_is_remembered_however_long_ago_it_was(office: Office) -> None:
+    async with office.store.transaction() as tx:
+        await tx.add_operation(an_operation(State.SUCCEEDED, kind=Kind.SCALE, wish=Wish(replicas=5)))
+        for _ in range(201):
+            await tx.add_operation(an_operation(State.SUCCEEDED))
+    target = office.catalogs.current.services["shop"].targets["test"]
+    wanted, note = await wanted_instances(office.world, target)
+    assert (wanted, note) == (5, "The catalog says 2 instances; it was scaled to 5 by #1.")
