@@ -34,9 +34,8 @@ def approval_buttons(operation: Operation) -> list[Block]:
 
 
 def abort_button(operation: Operation) -> list[Block]:
-    """Abort, until it has ended, was asked to end, or the question is already how to end it."""
-    asks_how = operation.question is not None and operation.question.subject == "abort"
-    if operation.is_final or operation.abort_by is not None or asks_how:
+    """Abort, until it has ended, was asked to end, or has stopped to ask how to go on: the answers are the buttons then."""
+    if operation.is_final or operation.abort_by is not None or operation.state is State.ASKING:
         return []
     return [button("Abort", ABORT, str(operation.number))]
 

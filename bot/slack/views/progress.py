@@ -76,11 +76,9 @@ def _word(steps: Sequence[StepRecord]) -> str:
         if record.state is StepState.INTENDED:
             again = f" ({record.attempt})" if record.attempt > 1 else ""
             return f"{record.step.kind}…{again}"
-    if all(record.state is StepState.SKIPPED for record in steps):
-        return "skipped"
-    if all(record.state in (StepState.DONE, StepState.SKIPPED) for record in steps):
-        return "done"
-    return ""
+    if not _is_through(steps):
+        return ""
+    return "skipped" if any(record.state is StepState.SKIPPED for record in steps) else "done"
 
 
 def _is_through(steps: Sequence[StepRecord]) -> bool:
