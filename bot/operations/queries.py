@@ -60,7 +60,16 @@ class Queries:
     async def snapshot(self, number: int) -> Snapshot:
         operation = await self._ledger.load(number)
         async with self._world.store.view() as view:
-            return await self._snapshot(view, operation)
+            snapshot = await self._snapshot(view, operation)
+        return await self._with_front(snapshot)
+
+    async def _with_front(self, snapshot: Snapshot) -> Snapshot:
+        """Where an ended Operation's Target is reached. Asked of another system, so while no view of the tables is open."""
+        operation = snapshot.operation
+        target = self._world.catalog.target(operation.service, operation.environment)
+        if operation.plan is None or target is None or not operation.is_final:
+            return snapshot
+        return replace(snapshot, environment_url=await _front(self._world, target))
 
     async def _snapshot(self, view: View, operation: Operation) -> Snapshot:
         world = self._world
@@ -88,11 +97,6 @@ class Queries:
             ahead = [op for op in others if op.number < operation.number or op.state in HOLDS_TARGET]
             place = len(ahead) or None
             behind = max((op.number for op in ahead), default=None)
-        traffic = world.adapters.traffic.get(operation.plan.target_kind) if operation.plan else None
-        target = world.catalog.target(operation.service, operation.environment)
-        front = None
-        if traffic is not None and target is not None and operation.is_final:
-            front = await _front(world, target)
         return Snapshot(
             operation=operation,
             steps=tuple(sorted(await view.steps(operation.number), key=lambda r: r.step.seq)),
@@ -106,7 +110,6 @@ class Queries:
             decisions=tuple(decisions),
             channel=environment.channel if environment else "",
             approvals_channel=environment.approvals_channel if environment else "",
-            environment_url=front,
             now=world.clock.now(),
         )
 
@@ -237,6 +240,8 @@ class Queries:
                 states=HOLDS_TARGET, service=service, environment=environment, limit=1
             )
             snapshot = await self._snapshot(view, latest[0]) if latest else None
+        if snapshot is not None:
+            snapshot = await self._with_front(snapshot)
         decisions = [
             world.access.decide(
                 actor, permission_for(Kind.DEPLOY, service, environment, actor), world.catalog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,42 @@ class TestAskingWhileWatched:
             assert (await office.wait(2, lambda op: op.is_final)).state is State.SUCCEEDED
             assert office.platform.calls[0] == "drain shop-1"
             assert set(office.platform.versions_of("shop@test").values()) == {"b running enabled"}
+
+
+class TestReading:
+    async def test_no_view_of_the_tables_is_open_while_another_system_is_asked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with an_office(tmp_path) as office:
+            operation = await office.deploy()
+            opened: list[int] = [0]
+            view = type(office.store).view
+
+            @asynccontextmanager
+            async def counted(store: Any) -> Any:
+                async with view(store) as inner:
+                    opened[0] += 1
+                    try:
+                        yield inner
+                    finally:
+                        opened[0] -= 1
+
+            seen: list[int] = []
+
+            async def front(_: object) -> str:
+                seen.append(opened[0])
+                return "http://127.0.0.1:8501"
+
+            monkeypatch.setattr(type(office.store), "view", counted)
+            monkeypatch.setattr(office.world.adapters.traffic["local"], "front", front)
+            async with asyncio.timeout(8):
+                while True:  # the sweeper looks at the tables now and then: its views are not meant
+                    snapshot = await office.desk.snapshot(operation.number)
+                    report = await office.desk.why(DANA, "shop", "test")
+                    if seen[-2:] == [0, 0]:
+                        break
+            assert snapshot.environment_url == "http://127.0.0.1:8501"
+            assert report.latest is not None
 
 
 class TestCatalogChanges:
