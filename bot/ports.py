@@ -279,6 +279,10 @@ class Replicas(Protocol):
     async def begin(self, replica: str) -> int:
         """A new life of this replica: takes and returns a new fence. `beat` raises LeaseLost once somebody declared it dead."""
 
+    async def next_fence(self) -> int:
+        """A number greater than every fence before it: for the effects of one run, so that those of earlier runs are refused,
+        whichever replica they are of."""
+
     async def declare_dead(self, older_than: timedelta) -> Sequence[str]:
         """Marks replicas that were silent for longer as dead, exactly once each, and returns those marked by this call."""
 

@@ -49,10 +49,16 @@ class Brought:
 
 
 class Stepper:
-    """Performs the Steps of one Operation on its Target."""
+    """Performs the Steps of one Operation on its Target. fence: of this run, goes with its effects to the other side."""
 
     def __init__(
-        self, world: World, ledger: Ledger, operation: Operation, target: Target, brought: Brought
+        self,
+        world: World,
+        ledger: Ledger,
+        operation: Operation,
+        target: Target,
+        brought: Brought,
+        fence: int,
     ) -> None:
         assert operation.plan is not None
         self._world = world
@@ -61,6 +67,7 @@ class Stepper:
         self._plan: Plan = operation.plan
         self._target = target
         self._brought = brought
+        self._fence = fence
         self._runtime = world.runtime_of(target.kind)
         self._traffic = world.traffic_of(target.kind)
 
@@ -86,6 +93,8 @@ class Stepper:
         try:
             outcome = await self._effect(record, resumed)
         except StepFailure as failure:
+            # Refused, perhaps, because it is another replica's Step by now, whose outcome must stand.
+            self._world.fence()
             record = self._ended(record, StepState.FAILED, failure.reason, failure.log_tail)
             await self._ledger.record(self._operation, record)
             raise
@@ -101,9 +110,10 @@ class Stepper:
 
     async def _effect(self, record: StepRecord, resumed: bool) -> str:
         step = record.step
+        self._world.fence()
         effect = Effect(
             key=f"op-{self._operation.number}/{step.seq}/{record.attempt}",
-            fence=self._world.fence(),
+            fence=self._fence,
             operation=self._operation.number,
         )
         perform = {

@@ -61,7 +61,8 @@ async def no_channel_problem(_: str) -> str | None:
 
 @dataclass(frozen=True)
 class World:
-    """`fence`: asked right before every effect; raises LeaseLost when this replica may not act any more. `checkpoint`: asked
+    """`fence`: asked right before every effect; raises LeaseLost when this replica may not act any more. (The number that goes
+    with the effects is not this one but their run's.) `checkpoint`: asked
     by workflows while they wait; ends the run, to be carried on later, when the engine closes."""
 
     store: Store

@@ -41,6 +41,10 @@ class SqlReplicas:
         self._fences[replica] = fence
         return fence
 
+    async def next_fence(self) -> int:
+        async with self._engines.beside() as session:
+            return await _next_fence(session)
+
     async def beat(self, replica: str) -> int:
         """Raises LeaseLost: declared dead, begun anew elsewhere, retired, or never begun by this object."""
         fence = self._fences.get(replica)

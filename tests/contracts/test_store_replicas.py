@@ -42,6 +42,15 @@ async def test_lives_that_begin_together_have_different_fences(store: Store) -> 
     assert len(set(fences)) == 20
 
 
+async def test_the_fence_of_a_run_is_greater_than_all_before_it_and_ends_no_life(store: Store) -> None:
+    older = await store.replicas.begin("one")
+    younger = await store.replicas.begin("two")
+    fences = [await store.replicas.next_fence() for _ in range(3)]
+    assert [older, younger, *fences] == sorted({older, younger, *fences})
+    assert await store.replicas.beat("one") == older
+    assert await store.replicas.begin("three") > fences[-1]
+
+
 async def test_a_heartbeat_returns_the_fence_of_its_life(store: Store) -> None:
     fence = await store.replicas.begin("one")
     await store.replicas.begin("two")
