@@ -148,7 +148,8 @@ class Wish:
 class Operation:
     """`version` counts writes (compare-and-set).
     `leg` counts its rollout workflows (a Question ends one, its answer starts the next). `undo_scope`: "all" Instances that were
-    touched, or only the "unfinished" ones; `plan_note` says what changed since the Plan was first shown."""
+    touched, or only the "unfinished" ones; `plan_note` says what changed since the Plan was first shown. `vouched_by`: who let it
+    go on when its requester might not do this any more, and answers for it since."""
 
     number: int
     kind: Kind
@@ -180,6 +181,7 @@ class Operation:
     log_tail: tuple[str, ...] = ()
     verify_until: datetime | None = None
     build_key: str | None = None
+    vouched_by: Actor | None = None
     catalog_digest: str = ""
 
     @property

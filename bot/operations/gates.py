@@ -44,8 +44,8 @@ def whom_to_ask(decision: Decision) -> str:
 
 
 def may_still(world: World, operation: Operation) -> Decision | None:
-    """Asked before each Batch: the NO if the requester may not do this any more, by the catalog in force."""
-    requester = operation.requester
+    """Asked before each Batch: the NO if the requester (or who vouched since) may not do this any more, by the catalog in force."""
+    requester = operation.vouched_by or operation.requester
     if requester.is_automatic:
         return None
     if world.catalog.target(operation.service, operation.environment) is None:

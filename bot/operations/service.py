@@ -318,6 +318,14 @@ class DeskService:
         await self._may_answer("answer", operation, actor, origin)
         records = await self._ledger.steps(number)
         self._asked(operation, question, choice)
+        vouches = choice is Choice.CARRY_ON and bool(
+            operation.question and operation.question.subject == "gate"
+        )
+        if vouches:
+            permission = permission_for(
+                operation.kind, operation.service, operation.environment, operation.requester
+            )
+            await self._require(actor, permission, origin, operation)
         undoes = choice is Choice.ROLL_BACK or (choice is Choice.STOP_HERE and not _is_undo(operation))
         now = self._world.clock.now()
         who = actor.display_name
@@ -359,7 +367,14 @@ class DeskService:
                 if choice is Choice.SKIP or (renewed and state is State.VERIFYING):
                     state = State.ROLLING_OUT
                 return op.moved(
-                    state, now, question=None, abort_by=None, leg=op.leg + 1, log_tail=(), asked_from=""
+                    state,
+                    now,
+                    question=None,
+                    abort_by=None,
+                    leg=op.leg + 1,
+                    log_tail=(),
+                    asked_from="",
+                    vouched_by=actor if vouches else op.vouched_by,
                 )
 
             saved = await self._ledger.change(number, decide, also=rows)
