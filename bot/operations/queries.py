@@ -86,6 +86,14 @@ class Queries:
             roles = gate.clears.roles
             people = (world.catalog.people.get(name) for name in gate.clears.people)
             ids = tuple(p.slack for p in people if p and p.slack and p.name != operation.requester.name)
+        elif operation.question is not None and operation.question.subject == "gate":
+            # The requester may not any more: those are asked who may let it go on.
+            may = permission_for(
+                operation.kind, operation.service, operation.environment, operation.requester
+            )
+            names = world.access.who_may(may, world.catalog).people
+            people = (world.catalog.people.get(name) for name in names)
+            ids = tuple(p.slack for p in people if p and p.slack and p.name != operation.requester.name)
         place, behind = None, None
         if operation.state is State.QUEUED:
             others = await view.operations(
