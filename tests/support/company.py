@@ -106,6 +106,7 @@ class Company:
         wait: bool = True,
     ) -> asyncio.subprocess.Process:
         """The bot by its own entry; with `kill_at` by `tests.support.killable`, which kills it at that point, once."""
+        await self._forgotten()  # or one that ends would be counted, and the new one not missed
         before = await self._connections()
         environment = self.environment(replica) | dict(more or {})
         words = ["-m", "bot.cli", "serve"]

@@ -2,12 +2,13 @@
 
 Points are `WHERE:PHASE:KIND:INSTANCE` with WHERE
   intended   the step's intent is written, its effect not begun
+  about      the port's verb is called with a fence that was checked, and nothing of it has left the process
   begun      the port's verb returned, and its end is not awaited yet
   effected   the effect is through, its outcome not written
   recorded   the outcome is written
 or `built` (the builder's start returned), `building` (a report said it runs), `posted` (a message was posted, not recorded),
 `planned` (the Plan is stored, its state not yet told), `accepted` (a request is stored, not acknowledged).
-It kills once: the file TEST_KILL_MARK says that it did.
+It kills once: the file TEST_KILL_MARK says that it did. With TEST_KILL_BY=STOP it stops there instead, until it gets SIGCONT.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from bot.operations.stepping import Stepper
 
 POINT = os.environ["TEST_KILL_AT"]
 MARK = Path(os.environ.get("TEST_KILL_MARK", os.devnull))
+BY = signal.SIGSTOP if os.environ.get("TEST_KILL_BY") == "STOP" else signal.SIGKILL
 
 
 def reached(point: str) -> None:
     if point == POINT and not (MARK.is_file() and MARK.read_text() == point):
         if str(MARK) != os.devnull:
             MARK.write_text(point)
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), BY)
 
 
 def name_of(record: StepRecord) -> str:
@@ -71,6 +73,8 @@ def around_effects() -> None:
         call: Callable[..., Awaitable[Any]] = getattr(owner, verb)
 
         async def called(self: object, *words: Any) -> Any:
+            if current:
+                reached(f"about:{current[0].step.phase}:{verb}:{current[0].step.instance}")
             answer = await call(self, *words)
             if current:
                 reached(f"begun:{current[0].step.phase}:{verb}:{current[0].step.instance}")
