@@ -85,6 +85,23 @@ async def test_a_double_click_and_two_leads_at_once_are_one_approval(company: Co
     assert len(await company.cards(1, "#deploys")) == 1
 
 
+async def test_a_lead_is_sent_to_another_lead_for_their_own(company: Company) -> None:
+    lee, max_ = company.person("lee"), company.person("max")
+    await lee.say("/deploy shop prod")
+    prompt = await prompt_of(lee, 1, "Approve?")
+    assert shown(prompt).startswith("✋ Approve? shop → prod\n@max: @lee asks for approval · until NOW\n")
+    assert (
+        await pressed(lee, "Approve", prompt)
+        == """\
+⚠️ Nobody approves their own Operation.
+Decided by the role policy `no-self-approval`.
+It takes the role lead or admin: ask max."""
+    )
+    await max_.press(max_.control("Approve", prompt))
+    assert (await company.settled(1)).state is State.SUCCEEDED
+    await company.all_run("v1", "prod")
+
+
 async def test_an_approval_that_comes_too_late_does_nothing(tmp_path: Path) -> None:
     async with a_company(tmp_path, expires="2s") as company:
         lee = company.person("lee")

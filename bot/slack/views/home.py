@@ -29,23 +29,25 @@ def home(report: HomeReport) -> Block:
                 f"You are *{esc(report.actor.display_name)}* · {esc(', '.join(sorted(report.actor.roles)) or 'no roles')}"
             ),
             actions([button("Deploy…", OPEN_DEPLOY, "deploy", "primary")], "deploy"),
-            *_part("Waits for you", report.waiting, "Nothing waits for you."),
-            *_part("Runs now", report.running, "Nothing runs now."),
+            *_part("Waits for you", report.waiting, "Nothing waits for you.", is_mine=True),
+            *_part("Runs now", report.running, "Nothing runs now.", is_mine=False),
             *_targets(report.targets),
             context(f"as of {clock(report.now, with_day=True)}" if report.now else ""),
         ]
     return {"type": "home", "blocks": fit([b for b in blocks if b is not None], BLOCKS_PER_SURFACE)}
 
 
-def _part(name: str, snapshots: Sequence[Snapshot], none: str) -> list[Block | None]:
+def _part(name: str, snapshots: Sequence[Snapshot], none: str, *, is_mine: bool) -> list[Block | None]:
+    """`is_mine`: the person can decide these; what waits for others shows no buttons to decide it."""
     blocks: list[Block | None] = [divider(), header(name)]
     if not snapshots:
         return [*blocks, context(none)]
     for snapshot in snapshots[:SHOWN]:
         operation = snapshot.operation
-        text = f"{ICONS[operation.state]} *{esc(title(operation))}* {versions(operation)}\n{state_words(snapshot)}"
-        blocks.append(section(text))
-        buttons = [*approval_buttons(operation), *answer_buttons(operation), *abort_button(operation)]
+        head = f"{ICONS[operation.state]} *{esc(title(operation))}* {versions(operation)}".rstrip()
+        blocks.append(section(f"{head}\n{state_words(snapshot)}"))
+        decides = [*approval_buttons(operation), *answer_buttons(operation)] if is_mine else []
+        buttons = [*decides, *abort_button(operation)]
         blocks.append(actions(buttons, f"{name}:{operation.number}"))
         blocks.append(context(footer(snapshot)))
     if len(snapshots) > SHOWN:
