@@ -77,9 +77,9 @@ Nothing runs now.
 Waits for you
 Nothing waits for you.
 ---
+Runs now
 {waiting}[Abort]
 """
-{waiting}"""
         in await home_of(dana, "*#1*")
     )
     await lee.click_home("Approve")
