@@ -131,10 +131,10 @@ def names_in(words: set[str]) -> set[str]:
 
 
 def flags_in(text: str) -> set[str]:
-    outside = re.sub(r"(?<!\S)(?:\S+=)?([\"'“”„«»‘’‚]).*", "", text)
-    return {found.casefold() for found in re.findall(r"(?<!\S)[-—–−‒―⸺]{1,}(\w+)", outside)} | {
-        found.casefold() for found in re.findall(r"[\"'“”»’]\s[-—–−‒―⸺]+(\w+)", text)
-    }
+    plain = text.translate(str.maketrans("“”„«»‘’‚", '"""""\'\'\''))
+    closed = re.sub(r"(?<!\S)(?:[^\s\"']+=)?([\"'])(?:(?!\1).)*\1(?!\S)", " ", plain)
+    outside = re.sub(r"(?<!\S)(?:\S+=)?[\"'].*", "", closed)
+    return {found.casefold() for found in re.findall(r"(?<!\S)[-—–−‒―⸺]{1,}(\w+)", outside)}
 
 
 WORD = st.one_of(
