@@ -52,6 +52,27 @@ def test_serve_with_a_bad_catalog_names_its_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_no_trace_in_the_log_shows_what_a_variable_held(style: str) -> None:
+    program = (
+        "import logging, sys\n"
+        "from bot import cli\n"
+        "cli._log(sys.argv[1])\n"
+        "def call(token):\n"
+        "    raise ValueError('it went wrong')\n"
+        "try:\n"
+        "    call('xoxb-' + 'secret')\n"
+        "except ValueError:\n"
+        "    logging.getLogger('bot').exception('the call failed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, style], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "the call failed" in done.stderr
+    assert "it went wrong" in done.stderr
+    assert "xoxb-secret" not in done.stderr
+
+
 def test_check_good_and_bad(tmp_path: Path) -> None:
     assert shipbell("check", str(EXAMPLE)).returncode == 0
     bad = tmp_path / "bad.yaml"
