@@ -27,6 +27,7 @@ from bot.domain.errors import LeaseLost, StorageError
 from bot.domain.messages import MessageKind, OutboxMessage, Tone
 from bot.domain.operation import AuditEntry
 from bot.operations.engine import Engine, EngineSettings, checkpoint
+from bot.operations.heartbeat import Heartbeat
 from bot.operations.lease import LeaseKeeper
 from bot.operations.ledger import Ledger
 from bot.operations.service import DeskService
@@ -118,7 +119,8 @@ async def serve(settings: Settings) -> int:
     """Runs the bot until it is told to end (SIGTERM, SIGINT: status 0) or may not act any more (status 75)."""
     began = time.monotonic()
     async with parts(settings) as made:
-        lease = LeaseKeeper(lambda: made.store.replicas.beat(settings.replica), LEASE)
+        heart = Heartbeat(lambda: made.store.replicas.beat(settings.replica), is_alone=settings.is_sqlite)
+        lease = LeaseKeeper(heart, LEASE)
         world = World(
             store=made.store,
             access=made.access,
@@ -148,7 +150,7 @@ async def serve(settings: Settings) -> int:
         keeping = asyncio.create_task(lease.keep(), name="lease")
         await engine.launch()
         try:
-            return await _run(made, keeping, engine, sweeper, chat, began)
+            return await _run(made, keeping, heart, engine, sweeper, chat, began)
         finally:
             await engine.close()
             keeping.cancel()
@@ -159,6 +161,7 @@ async def serve(settings: Settings) -> int:
 async def _run(
     made: Parts,
     keeping: asyncio.Task[LeaseLost],
+    heart: Heartbeat,
     engine: Engine,
     sweeper: Sweeper,
     chat: Chat,
@@ -173,7 +176,7 @@ async def _run(
     loop.add_signal_handler(signal.SIGHUP, made.catalogs.ask_reload)
     is_socket = settings.mode == "socket"
     connected = asyncio.Event()
-    web = _web(settings, lambda: _problems(engine, connected), chat)
+    web = _web(settings, lambda: _problems(heart, engine, connected), chat)
     tasks: set[asyncio.Task[Any]] = {
         keeping,
         asyncio.create_task(told.wait(), name="told to end"),
@@ -231,9 +234,9 @@ async def _upkeep(store: SqlStore) -> None:
         await asyncio.sleep(_UPKEEP_EVERY)
 
 
-def _problems(engine: Engine, connected: asyncio.Event) -> Sequence[str]:
+def _problems(heart: Heartbeat, engine: Engine, connected: asyncio.Event) -> Sequence[str]:
     found = [] if connected.is_set() else ["Slack's requests don't arrive: the connection is being made."]
-    return [*found, engine.trouble] if engine.trouble else found
+    return [*found, *(trouble for trouble in (heart.trouble, engine.trouble) if trouble)]
 
 
 def _web(settings: Settings, problems: object, chat: Chat) -> uvicorn.Server:

@@ -283,8 +283,9 @@ class Replicas(Protocol):
         """A number greater than every fence before it: for the effects of one run, so that those of earlier runs are refused,
         whichever replica they are of."""
 
-    async def declare_dead(self, older_than: timedelta) -> Sequence[str]:
-        """Marks replicas that were silent for longer as dead, exactly once each, and returns those marked by this call."""
+    async def declare_dead(self, older_than: timedelta, *, sparing: str | None = None) -> Sequence[str]:
+        """Marks replicas that were silent for longer as dead, exactly once each, and returns those marked by this call. sparing:
+        who asks; that one lives, even where its heartbeats could not be written for a while."""
 
     async def dead(self) -> Sequence[str]:
         """Those declared dead that have not begun a new life: who marked one may have died before it took its work over."""

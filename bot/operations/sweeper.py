@@ -232,7 +232,7 @@ class Sweeper:
     async def _take_over(self) -> None:
         """Repeated while a dead replica has pending work: a taker may die in between."""
         replicas = self._world.store.replicas
-        marked = await replicas.declare_dead(self._world.patience.replica_ttl)
+        marked = await replicas.declare_dead(self._world.patience.replica_ttl, sparing=self._replica)
         if not marked and time.monotonic() < self._look_for_dead_at:
             return
         self._look_for_dead_at = time.monotonic() + _LOOK_FOR_DEAD

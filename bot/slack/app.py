@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalog import Catalog
-from bot.domain.errors import TemporaryError
+from bot.domain.errors import StorageError, TemporaryError
 from bot.slack.home_page import HomePage
 from bot.slack.incoming import (
     identity_of_event,
@@ -42,6 +42,7 @@ SHORTCUT = "deploy"
 """The global shortcut's callback id, as the manifest has it."""
 
 Body = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,12 @@ def _bolt_log() -> logging.Logger:
 def _listen_to_words(app: AsyncApp, settings: SlackSettings, to: Listeners) -> None:
     @app.command(re.compile(r"/.+"))
     async def command(ack: AsyncAck, body: Body) -> None:
-        await to.worker.accept(of_command(body, _verb(settings, body)), body.get("trigger_id"))
-        await ack()
+        try:
+            await to.worker.accept(of_command(body, _verb(settings, body)), body.get("trigger_id"))
+        except StorageError as error:
+            await ack(_not_done(error))
+        else:
+            await ack()
 
     @app.event("app_mention")
     async def mention(body: Body, context: AsyncBoltContext) -> None:
@@ -136,10 +141,20 @@ def _verb(settings: SlackSettings, body: Body) -> str | None:
 
 def _listen_to_clicks(app: AsyncApp, to: Listeners) -> None:
     @app.action(re.compile(r".*"))
-    async def click(ack: AsyncAck, body: Body) -> None:
-        if (body.get("view") or {}).get("type") != "modal":
+    async def click(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+        if (body.get("view") or {}).get("type") == "modal":
+            await ack()
+            return
+        try:
             await to.worker.accept(of_click(body), body.get("trigger_id"))
-        await ack()
+        except StorageError as error:
+            await ack()
+            if body.get(
+                "response_url"
+            ):  # a button of App Home has none: there Slack's own sign of failure would say no more
+                await respond(_not_done(error), response_type="ephemeral", replace_original=False)
+        else:
+            await ack()
 
     @app.shortcut(re.compile(rf"{SHORTCUT}(_shortcut)?"))
     async def shortcut(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
@@ -154,8 +169,7 @@ def _listen_to_modals(app: AsyncApp, to: Listeners) -> None:
         if isinstance(said, dict):
             await ack(response_action="errors", errors=said)
             return
-        await _accept_modal(body, command_text(said), to)
-        await ack()
+        await _submit(ack, body, command_text(said), to)
 
     @app.view(REJECT)
     async def reject(ack: AsyncAck, body: Body) -> None:
@@ -163,9 +177,10 @@ def _listen_to_modals(app: AsyncApp, to: Listeners) -> None:
         if isinstance(said, dict):
             await ack(response_action="errors", errors=said)
             return
-        if place.operation is not None:
-            await _accept_modal(body, command_text(Reject(place.operation, said)), to)
-        await ack()
+        if place.operation is None:
+            await ack()
+            return
+        await _submit(ack, body, command_text(Reject(place.operation, said)), to)
 
 
 def _listen_to_news(app: AsyncApp, to: Listeners) -> None:
@@ -183,9 +198,22 @@ def _listen_to_news(app: AsyncApp, to: Listeners) -> None:
         to.people.forget()
 
 
-async def _accept_modal(body: Body, text: str, to: Listeners) -> None:
+async def _submit(ack: AsyncAck, body: Body, text: str, to: Listeners) -> None:
+    """The modal stays open, with the reason in it, when what it asks for can't be stored."""
     place = _place(body)
-    await to.worker.accept(of_submission(body, text, place.channel, place.thread_ts), body.get("trigger_id"))
+    incoming = of_submission(body, text, place.channel, place.thread_ts)
+    try:
+        await to.worker.accept(incoming, body.get("trigger_id"))
+    except StorageError as error:
+        await ack(response_action="errors", errors={next(iter(_values(body))): _not_done(error)})
+    else:
+        await ack()
+
+
+def _not_done(error: StorageError) -> str:
+    """For what Slack sends once only; an event that can't be stored is not acknowledged, and comes again."""
+    log.error("a request can't be stored, and its asker is told so: %s", error)
+    return f"⚠️ That was not done. {error}"
 
 
 def _values(body: Body) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from datetime import timedelta
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalog import Catalog
-from bot.domain.errors import UnknownWord
+from bot.domain.errors import StorageError, UnknownWord
 from bot.domain.messages import MessageKind, OutboxMessage
 from bot.operations.desk import Desk
 from bot.ports import Clock, Store
@@ -101,6 +101,9 @@ class Sender:
                 try:
                     if await self.has_lease():
                         await self.step()
+                except StorageError as error:
+                    log.warning("the outbox can't be read: %s", error)
+                    await asyncio.sleep(min(1.0, self._poll * 4))
                 except Exception:  # the worker loop's boundary: nothing may end the sender
                     log.exception("the outbox can't be read")
                     await asyncio.sleep(min(1.0, self._poll * 4))
@@ -189,6 +192,9 @@ class Sender:
             await self._failed(row, failure_of(error))
         except (UnknownWord, ValueError) as error:
             await self._close(row, str(error))
+        except StorageError as error:  # it stays due, as it is
+            log.warning("what became of the message %s can't be written: %s", row.key, error)
+            self._later[row.key] = self._now() + 1.0
         except Exception as error:  # the worker loop's boundary: one message must not stop the others
             log.exception("the message %s can't be sent", row.key)
             await self._postpone(row, type(error).__name__, min(60.0, 2.0 ** min(row.attempts, 6)))

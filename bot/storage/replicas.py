@@ -63,13 +63,14 @@ class SqlReplicas:
             )
         return fence
 
-    async def declare_dead(self, older_than: timedelta) -> Sequence[str]:
+    async def declare_dead(self, older_than: timedelta, *, sparing: str | None = None) -> Sequence[str]:
         async with self._engines.beside() as session:
             if not self._engines.is_sqlite:
                 await session.execute(text(f"SELECT pg_advisory_xact_lock({_BURIALS})"))
             marked = await session.execute(
                 update(replicas)
                 .where(replicas.c.dead_at.is_(None), replicas.c.at < DatabaseClock(-older_than))
+                .where(replicas.c.replica != (sparing or ""))
                 .values(dead_at=DatabaseClock())
                 .returning(replicas.c.replica)
             )

@@ -51,6 +51,17 @@ async def test_the_fence_of_a_run_is_greater_than_all_before_it_and_ends_no_life
     assert await store.replicas.begin("three") > fences[-1]
 
 
+async def test_who_asks_is_alive_however_long_its_heartbeats_could_not_be_written(store: Store) -> None:
+    fence = await store.replicas.begin("one")
+    await store.replicas.begin("two")
+
+    async def only_the_other() -> bool:
+        return list(await store.replicas.declare_dead(AT_ONCE, sparing="one")) == ["two"]
+
+    await until(only_the_other)
+    assert await store.replicas.beat("one") == fence
+
+
 async def test_a_heartbeat_returns_the_fence_of_its_life(store: Store) -> None:
     fence = await store.replicas.begin("one")
     await store.replicas.begin("two")
