@@ -41,7 +41,12 @@ class ArtifactStore:
             folder = self._root / digest.removeprefix("sha256:")
             if not folder.is_dir():
                 _make_read_only(incoming)
-                incoming.rename(folder)
+                try:
+                    incoming.rename(folder)
+                except OSError:
+                    if not folder.is_dir():
+                        raise
+                    return digest  # the same was put by somebody else just now
                 _sync(self._root)
         finally:
             remove_tree(incoming)

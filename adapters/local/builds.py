@@ -19,6 +19,7 @@ import signal
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+from weakref import WeakValueDictionary
 
 from adapters.common.git import Mirror, run, without_userinfo
 from adapters.local import processes
@@ -69,6 +70,7 @@ class Builds:
         self._store = store
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def clear_up(self) -> None:
         """Ends and takes away what a killed agent left behind."""
@@ -138,8 +140,10 @@ class Builds:
 
     async def _run(self, key: str) -> None:
         checkout = self._data_dir / "checkouts" / secrets.token_hex(8)
+        # The same recipe waits for the one under way, and finds its Artifact.
+        turn = self._turns.setdefault(self._record(key).recipe, asyncio.Lock())
         try:
-            async with self._places:
+            async with turn, self._places:
                 record = replace(self._record(key), state="running")
                 self._journal.write([record.change()])
                 await self._build(record, checkout)

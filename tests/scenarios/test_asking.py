@@ -75,7 +75,7 @@ async def test_the_modal_by_the_command_alone_deploys(company: Company) -> None:
 
 async def test_the_same_command_twice_is_one_operation(company: Company) -> None:
     dana, lee = company.person("dana"), company.person("lee")
-    company.repository.slow_build(3)
+    sha = company.commit_version(build_seconds=3)
     await asyncio.gather(dana.say("/deploy shop test"), dana.say("/deploy shop test"))
     await until(lambda: are(company, 1), 15)
     await dana.say("/deploy shop test")
@@ -84,9 +84,11 @@ async def test_the_same_command_twice_is_one_operation(company: Company) -> None
     assert len(await company.operations()) == 1
     await lee.say("/deploy shop test")  # another person's wish is another one
     await until(lambda: are(company, 2), 15)
-    assert (await company.settled(1)).state is State.SUCCEEDED
-    assert (await company.settled(2)).state is State.SUCCEEDED
+    for number in (1, 2):
+        done = await company.settled(number)
+        assert done.state is State.SUCCEEDED, f"{done.outcome}\n{company.log()}"
     assert len(await company.cards(1)) == len(await company.cards(2)) == 1
+    assert company.builds(sha) == 1
 
 
 async def test_an_event_that_comes_again_is_one_operation(company: Company) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_putting_the_same_again_changes_nothing(tmp_path: Path) -> None:
     inode = folder.stat().st_ino
     assert store.put(_tree(tmp_path / "b")) == digest
     assert folder.stat().st_ino == inode
+
+
+def test_putting_the_same_side_by_side_keeps_it_once(tmp_path: Path) -> None:
+    tree, store = _tree(tmp_path / "a"), ArtifactStore(tmp_path / "data")
+    for child in range(200):
+        (tree / f"more-{child}").write_text(str(child))
+    with ThreadPoolExecutor(8) as pool:
+        digests = {put.result() for put in [pool.submit(store.put, tree) for _ in range(8)]}
+    assert digests == {tree_digest(tree)}
+    folder = store.folder_of(digests.pop())
+    assert folder is not None
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "folder/../../outside"])
